@@ -1,0 +1,1 @@
+"""Four Faust apps: intake, dedupe, aggregate, release."""

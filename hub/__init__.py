@@ -1,0 +1,1 @@
+"""Kerwen: an inter-agency exchange hub for migration indicators."""

@@ -1,0 +1,1 @@
+"""The member side: read and verify indicators."""

@@ -1,0 +1,1 @@
+"""The pure core: rules without effects; see docs/data-path.md."""

@@ -1,0 +1,1 @@
+"""The declared catalogue: model, loader, checks, derived schemas."""

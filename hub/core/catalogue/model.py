@@ -1,0 +1,303 @@
+"""The catalogue as values: what a statistician declared, ready for every stage.
+
+Rules:
+
+- Everything here is frozen; loaders (``hub.core.catalogue.load``) make it from parsed
+  TOML and schemas, and refuse what is wrong with file, key and expectation.
+- Texts are :class:`Text`, with English, Russian and Turkmen, none empty.
+- Ids: dataflows lower snake case, tables upper case, codes printable ASCII without
+  ``|`` (cell keys are joined with it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One text in the three languages."""
+
+    en: str
+    ru: str
+    tk: str
+
+
+class Domain(StrEnum):
+    """Linkage domains (identity: linked, flow-local, or no persons)."""
+
+    MOBILITY = "MOBILITY"
+    PROTECTION = "PROTECTION"
+    HEALTH = "HEALTH"
+    FAMILY = "FAMILY"
+    CONSULAR = "CONSULAR"
+    NONE = "NONE"
+
+
+class Role(StrEnum):
+    """What a field may be used for; a field without one is refused."""
+
+    KEY = "key"
+    IDENTIFIER = "identifier"  # ends at intake
+    QUASI = "quasi"
+    DIMENSION = "dimension"
+    MEASURE = "measure"
+    DATE = "date"
+    SENSITIVE = "sensitive"
+    ATTRIBUTE = "attribute"
+
+
+class Kind(StrEnum):
+    """Value kinds of a field; money is a long in minor units."""
+
+    STRING = "string"
+    CODE = "code"
+    INT = "int"
+    LONG = "long"
+    DATE = "date"
+    BOOLEAN = "boolean"
+    MONEY = "money"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a provider schema.
+
+    Attributes:
+        required: False where the catalogue marks the field ``?``.
+        codelist: Id of the codelist for codes, else None.
+        low: Least allowed number (None: no bound); for text, unused.
+        high: Greatest allowed number, or greatest length of a text.
+    """
+
+    name: str
+    kind: Kind
+    role: Role
+    required: bool
+    codelist: str | None = None
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A row rule: if `when` holds then `then` must.
+
+    Both are tuples of conditions (and-ed); see :class:`Condition`.
+    """
+
+    id: str
+    when: tuple[Condition, ...]
+    then: tuple[Condition, ...]
+    text: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """``field op value``: op in eq ne in not_in null not_null le ge lt gt.
+
+    `value` is a literal, a tuple of literals for in/not_in, or another field as
+    ``"@name"``.
+    """
+
+    field: str
+    op: str
+    value: str | int | bool | tuple[str | int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataflow:
+    """One kind of record a ministry publishes.
+
+    Attributes:
+        schema: Registered provider schema, canonical JSON text as in
+            ``schemas/avro/provider/<id>.v1.avsc``.
+        fields: In schema order.
+        person: "P" (block P, linked), "U" (case number, unlinked) or "" (no persons).
+        unique: Field names of the natural key; empty: none.
+        event_date: Name of the field that dates the event (plausibility, lateness).
+        declare: Frequency of period declarations, "M", "Q" or "A".
+        quiet: The count of a day is itself a secret.
+        retention_days: How long the sealed log is kept.
+    """
+
+    id: str
+    title: Text
+    domain: Domain
+    person: str
+    quiet: bool
+    schema: str = field(repr=False)
+    fields: tuple[Field, ...] = field(repr=False)
+    rules: tuple[Rule, ...] = field(repr=False)
+    unique: tuple[str, ...]
+    event_date: str
+    declare: str
+    legal_basis: Text = field(repr=False)
+    purpose: Text = field(repr=False)
+    retention_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codelist:
+    """Codes in order (append only) with labels.
+
+    Attributes:
+        groups: Named groupings, code -> group code; a grouping's own codes are the
+            codelist of the same name.
+    """
+
+    id: str
+    title: Text
+    codes: Mapping[str, Text]
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A ministry, UN member or association.
+
+    Attributes:
+        id: Short id used in topics, e.g. ``sms``, ``cso-keik``, ``iom``.
+        member: X-Road id ``INSTANCE/CLASS/MEMBER/SUBSYSTEM``, e.g. TM/GOV/SMS/HUB.
+        provides: Dataflow ids it may publish (empty: reads only).
+        reads: True for members that subscribe to indicators.
+    """
+
+    id: str
+    member: str
+    title: Text
+    provides: tuple[str, ...]
+    reads: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A disclosure policy; `params` are its numbers (D, V, js, threshold, p...)."""
+
+    id: str
+    title: Text
+    params: Mapping[str, int | float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """A table dimension beside SEX and area, derived from a field.
+
+    Attributes:
+        id: Concept id in the DSD, e.g. CITIZENSHIP_G; its codelist id is `codelist`.
+        field: Field it is read from; None for AGE dimensions (age at the reference
+            date from birth_year).
+        grouping: Name of the grouping in the field's codelist, or None (code as is).
+        mapping: Explicit code map (overrides grouping).
+        bands: For ages: (code, low, high) with high None for open; year - birth_year.
+        other: Code for values the map does not name, usually ``_U`` or ``OTH``.
+    """
+
+    id: str
+    codelist: str
+    field: str | None
+    grouping: str | None = None
+    mapping: Mapping[str, str] | None = None
+    bands: tuple[tuple[str, int, int | None], ...] = ()
+    other: str = "_U"
+
+
+class Measure(StrEnum):
+    """How a table counts."""
+
+    EVENTS = "events"
+    PERSONS = "persons"
+    SUM = "sum"
+    MEAN = "mean"
+    STOCK = "stock"
+    RATE = "rate"
+    RATIO = "ratio"
+    COMPLETENESS = "completeness"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One side of a rate or ratio: published cells of another table.
+
+    Attributes:
+        table: Table id (may be an internal one).
+        where: Dimension id -> codes kept; other dimensions are taken at ``_T``.
+    """
+
+    table: str
+    where: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One indicator table.
+
+    Attributes:
+        dataflow: Source dataflow; None for rates, ratios, completeness.
+        where: Conditions a fact must satisfy.
+        time: Field that dates the fact (for stocks: start of validity).
+        until: For stocks: field with the end of validity (inclusive, may be null).
+        frequency: "M", "Q" or "A".
+        assign: "first", "last", "main", "multi" or "" (events and sums).
+        dimensions: At most two.
+        area: Field with a velayat code for REF_AREA, or None: national only.
+        sex: False where SEX is fixed to ``_T``.
+        sex_field: Field with the sex code ("sex", or "person_sex" on sums).
+        value: Field summed or averaged (sum, mean); value_sql is not supported.
+        count: Field that counts contributors of pre-aggregated rows, or None.
+        largest: Fields with the two largest contributions of pre-aggregated rows.
+        scale: Published value = figure × scale (rates: 1000, 100000, 100).
+        internal: True for components never published by themselves.
+        policy: Policy id.
+        references: e.g. ("SDG 10.c.1", "GCM 20", "MGI 6").
+    """
+
+    id: str
+    title: Text
+    definition: Text = field(repr=False)
+    measure: Measure
+    dataflow: str | None
+    where: tuple[Condition, ...]
+    time: str | None
+    until: str | None
+    frequency: str
+    assign: str
+    dimensions: tuple[Dimension, ...]
+    area: str | None
+    sex: bool
+    sex_field: str
+    value: str | None
+    value_parts: tuple[tuple[str, int], ...]
+    count: str | None
+    largest: tuple[str, str] | None
+    numerator: Component | None
+    denominator: Component | None
+    scale: int
+    unit: str
+    internal: bool
+    policy: str
+    custodian: str
+    residence_rule: str | None
+    population_base: Text = field(repr=False)
+    references: tuple[str, ...]
+    esms: Mapping[str, Text] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Everything declared, with the digest that genesis and config records carry.
+
+    Attributes:
+        digest: SHA-256 over the canonical form of all files, 32 bytes.
+        sources: File path relative to the catalogue folder -> its parsed content.
+    """
+
+    digest: bytes
+    instance: str
+    codelists: Mapping[str, Codelist]
+    dataflows: Mapping[str, Dataflow]
+    members: Mapping[str, Member]
+    tables: Mapping[str, Table]
+    policies: Mapping[str, Policy]

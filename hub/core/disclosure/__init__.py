@@ -1,0 +1,1 @@
+"""Disclosure control, applied by release only."""

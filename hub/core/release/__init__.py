@@ -1,0 +1,1 @@
+"""From complete snapshots to signed vintages."""

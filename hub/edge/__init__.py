@@ -1,0 +1,1 @@
+"""Effects: each file owns one outside thing."""

@@ -1,0 +1,1 @@
+"""Kafka in a box: broker, development PKI, supervisor."""

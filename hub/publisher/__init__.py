@@ -1,0 +1,1 @@
+"""The ministry side: sources, spool, publish, receipts."""

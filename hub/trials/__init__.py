@@ -1,0 +1,1 @@
+"""Sample data, chaos and bench: driven by tests and by the command."""
