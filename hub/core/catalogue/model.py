@@ -50,7 +50,11 @@ class Role(StrEnum):
 
 
 class Kind(StrEnum):
-    """Value kinds of a field; money is a long in minor units."""
+    """Value kinds of a field.
+
+    Money is a long in minor units; a period is text such as ``2025``, ``2025-Q1`` or
+    ``2025-03`` (see :mod:`hub.core.period`).
+    """
 
     STRING = "string"
     CODE = "code"
@@ -59,6 +63,7 @@ class Kind(StrEnum):
     DATE = "date"
     BOOLEAN = "boolean"
     MONEY = "money"
+    PERIOD = "period"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,7 @@ class Field:
         codelist: Id of the codelist for codes, else None.
         low: Least allowed number (None: no bound); for text, unused.
         high: Greatest allowed number, or greatest length of a text.
+        keep: ``month`` where intake keeps only the first day of the month.
     """
 
     name: str
@@ -79,6 +85,24 @@ class Field:
     codelist: str | None = None
     low: int | None = None
     high: int | None = None
+    keep: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """An attribute that intake computes; it is in no provider schema.
+
+    Attributes:
+        rule: ``ratio``: `scale` × of[0] / of[1], rounded half up, null if either is
+            null or the divisor is 0. ``dataflow``: the dataflow that the header of
+            the message names. ``clock``: the append time in milliseconds. ``lag``:
+            days from the end of the period in of[0] to the local day of the append.
+    """
+
+    field: Field
+    rule: str
+    of: tuple[str, ...] = ()
+    scale: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +145,9 @@ class Dataflow:
         declare: Frequency of period declarations, "M", "Q" or "A".
         quiet: The count of a day is itself a secret.
         retention_days: How long the sealed log is kept.
+        derived: Attributes that intake adds after the fields.
+        reserved: True for control messages (period declarations): no member provides
+            them, `schema` is the payload, there are no control fields.
     """
 
     id: str
@@ -137,6 +164,8 @@ class Dataflow:
     legal_basis: Text = field(repr=False)
     purpose: Text = field(repr=False)
     retention_days: int
+    derived: tuple[Derived, ...] = ()
+    reserved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +175,18 @@ class Codelist:
     Attributes:
         groups: Named groupings, code -> group code; a grouping's own codes are the
             codelist of the same name.
+        bands: For age bands: code -> (low, high), high None for an open band.
+        hints: Code -> how to mend it (reasons only).
+        notes: Code -> further identifiers, e.g. ``{"m49": "004"}``.
     """
 
     id: str
     title: Text
     codes: Mapping[str, Text]
     groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    bands: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
+    hints: Mapping[str, Text] = field(default_factory=dict)
+    notes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +223,8 @@ class Dimension:
     Attributes:
         id: Concept id in the DSD, e.g. CITIZENSHIP_G; its codelist id is `codelist`.
         field: Field it is read from; None for AGE dimensions (age at the reference
-            date from birth_year).
+            date from birth_year). ``member`` reads the member column of a fact; its
+            codes are the members' short ids.
         grouping: Name of the grouping in the field's codelist, or None (code as is).
         mapping: Explicit code map (overrides grouping).
         bands: For ages: (code, low, high) with high None for open; year - birth_year.
@@ -221,9 +257,14 @@ class Measure(StrEnum):
 class Component:
     """One side of a rate or ratio: published cells of another table.
 
+    A dimension of the rate (SEX and area too) is matched by id; where the component
+    lacks it, the same component cell serves every code.
+
     Attributes:
         table: Table id (may be an internal one).
-        where: Dimension id -> codes kept; other dimensions are taken at ``_T``.
+        where: Dimension id -> codes kept (summed when more than one; ``SEX`` and
+            ``REF_AREA`` may be named too); a dimension neither named here nor one of
+            the rate's own is taken at ``_T``.
     """
 
     table: str
@@ -245,10 +286,12 @@ class Table:
         area: Field with a velayat code for REF_AREA, or None: national only.
         sex: False where SEX is fixed to ``_T``.
         sex_field: Field with the sex code ("sex", or "person_sex" on sums).
-        value: Field summed or averaged (sum, mean); value_sql is not supported.
+        value: Field summed or averaged (sum, mean).
+        value_parts: Instead of `value`: (field, weight) pairs, Σ field × weight.
         count: Field that counts contributors of pre-aggregated rows, or None.
         largest: Fields with the two largest contributions of pre-aggregated rows.
-        scale: Published value = figure × scale (rates: 1000, 100000, 100).
+        scale: Published value = figure × scale ÷ divisor (rates: 1000, 100000, 100).
+        divisor: 100 where minor units of money are published in major ones.
         internal: True for components never published by themselves.
         policy: Policy id.
         references: e.g. ("SDG 10.c.1", "GCM 20", "MGI 6").
@@ -283,6 +326,7 @@ class Table:
     population_base: Text = field(repr=False)
     references: tuple[str, ...]
     esms: Mapping[str, Text] = field(repr=False)
+    divisor: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,8 +334,7 @@ class Catalogue:
     """Everything declared, with the digest that genesis and config records carry.
 
     Attributes:
-        digest: SHA-256 over the canonical form of all files, 32 bytes.
-        sources: File path relative to the catalogue folder -> its parsed content.
+        digest: SHA-256 over the canonical form of all files and schemas, 32 bytes.
     """
 
     digest: bytes
