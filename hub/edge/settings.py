@@ -1,0 +1,180 @@
+"""Where a hub lives and what it is called: read once from the environment.
+
+Rules (design: the command):
+
+- ``KERWEN_HOME`` holds everything a hub writes; two homes are two hubs.
+- ``KERWEN_BOOTSTRAP`` names the brokers; without it, the hub running in the home.
+- A worker is told its name and its metrics port by whoever starts it.
+- Nothing here is a secret, and nothing is read twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.core.errors import MachineError, UsageError
+
+HOME_DEFAULT = "./.kerwen"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_PORT_MAX = 65_535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The folders of one hub; all private to the user that runs it."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """State of the agents; belongs on an encrypted volume."""
+        return self.root / "state"
+
+    @property
+    def keys(self) -> Path:
+        """Signing and sealing keys, one folder a principal."""
+        return self.root / "keys"
+
+    @property
+    def pki(self) -> Path:
+        """TLS: ``ca.pem`` and one ``<principal>.pem`` (key and certificate) each."""
+        return self.root / "pki"
+
+    @property
+    def logs(self) -> Path:
+        """One log file a process."""
+        return self.root / "logs"
+
+    @property
+    def kafka(self) -> Path:
+        """Data and configuration of the embedded broker."""
+        return self.root / "kafka"
+
+    @property
+    def run(self) -> Path:
+        """What runs now: process ids, ports, locks."""
+        return self.root / "run"
+
+    @property
+    def spool(self) -> Path:
+        """Batches of publishers until their final receipts are there."""
+        return self.root / "spool"
+
+    @property
+    def hub_file(self) -> Path:
+        """What the supervisor says about the hub that runs here."""
+        return self.run / "hub.json"
+
+    @property
+    def targets_file(self) -> Path:
+        """Addresses of metrics for Prometheus (file_sd)."""
+        return self.run / "prometheus-targets.json"
+
+    def make(self) -> None:
+        """Create the folders, private to this user."""
+        for folder in (
+            self.root,
+            self.state,
+            self.keys,
+            self.pki,
+            self.logs,
+            self.kafka,
+            self.run,
+            self.spool,
+        ):
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise MachineError(
+                    f"cannot make {folder}: {error.strerror}; set KERWEN_HOME"
+                ) from error
+
+    def running(self) -> dict[str, Any] | None:
+        """Content of :attr:`hub_file`, or None where no hub was started."""
+        try:
+            return dict(json.loads(self.hub_file.read_text("utf-8")))
+        except (FileNotFoundError, ValueError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says.
+
+    Attributes:
+        catalogue: Folder that replaces the packaged catalogue, or None.
+        bootstrap: Brokers as ``host:port,…``; empty: the hub running in `home`.
+        log_level: DEBUG, INFO, WARNING or ERROR.
+        worker: Name of this worker process, e.g. ``intake-0``; empty outside.
+        metrics_port: Loopback port of this worker's ``/metrics``; 0: none given.
+    """
+
+    home: Home
+    catalogue: Path | None = None
+    bootstrap: str = ""
+    log_level: str = "INFO"
+    worker: str = ""
+    metrics_port: int = 0
+
+    def brokers(self) -> str:
+        """Where to connect.
+
+        Raises:
+            MachineError: no brokers are named and no hub runs in the home.
+        """
+        if self.bootstrap:
+            return self.bootstrap
+        running = self.home.running()
+        if running and running.get("bootstrap"):
+            return str(running["bootstrap"])
+        raise MachineError(
+            f"no hub runs in {self.home.root}: "
+            "start one with `kerwen up`, or set KERWEN_BOOTSTRAP"
+        )
+
+    def environment(self) -> dict[str, str]:
+        """These settings as variables for a child process."""
+        values = {
+            "KERWEN_HOME": str(self.home.root),
+            "KERWEN_CATALOGUE": str(self.catalogue) if self.catalogue else "",
+            "KERWEN_BOOTSTRAP": self.bootstrap,
+            "KERWEN_LOG_LEVEL": self.log_level,
+            "KERWEN_WORKER": self.worker,
+            "KERWEN_METRICS_PORT": str(self.metrics_port) if self.metrics_port else "",
+        }
+        return {name: value for name, value in values.items() if value}
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environ` (default: this process's environment).
+
+    Raises:
+        UsageError: a variable has a value that cannot be used.
+    """
+    values = os.environ if environ is None else environ
+    catalogue = values.get("KERWEN_CATALOGUE", "")
+    return Settings(
+        home=Home(root=Path(values.get("KERWEN_HOME") or HOME_DEFAULT).absolute()),
+        catalogue=Path(catalogue).absolute() if catalogue else None,
+        bootstrap=values.get("KERWEN_BOOTSTRAP", ""),
+        log_level=_level(values.get("KERWEN_LOG_LEVEL") or "INFO"),
+        worker=values.get("KERWEN_WORKER", ""),
+        metrics_port=_port(values.get("KERWEN_METRICS_PORT") or "0"),
+    )
+
+
+def _level(value: str) -> str:
+    if value.upper() not in LEVELS:
+        raise UsageError(f"KERWEN_LOG_LEVEL={value}: expected {', '.join(LEVELS)}")
+    return value.upper()
+
+
+def _port(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or int(value) > _PORT_MAX:
+        raise UsageError(f"KERWEN_METRICS_PORT={value}: expected a port number")
+    return int(value)
