@@ -1,0 +1,65 @@
+"""What every source hands over: frames of the provider schema, and what it refused.
+
+Rules (docs/data-path.md, publisher):
+
+- A source reads a piece at a time; memory does not grow with the file.
+- No row vanishes. A row is in a frame, or it is a :class:`Rejected` that says where it
+  stands, what is wrong and how to mend it, never what the value was.
+- A source refuses only what it cannot read as the field's kind. Whether a code, a date
+  or a number is plausible is intake's to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """One row refused at the source.
+
+    Attributes:
+        row: As a spreadsheet counts: the header is row 1.
+        line: As a text editor counts; differs from `row` after quoted line breaks.
+        column: Name in the file, or ``(row)`` for the whole row.
+    """
+
+    row: int
+    line: int
+    column: str
+    what: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strings:
+    """Rows of a file as text, one string column a file column, before the mapping."""
+
+    frame: pl.DataFrame = field(repr=False)
+    rows: Numbers = field(repr=False)
+    lines: Numbers = field(repr=False)
+    rejected: tuple[Rejected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Rows of the provider schema, in file order.
+
+    Attributes:
+        frame: Columns and types of the dataflow's provider schema. A source without
+            them leaves `revision` and `action` null: the spool fills them.
+        rows: Row number in the file of each row of `frame`.
+        rejected: Rows of this piece that are not in `frame`.
+        emptied: Values set to null because the mapping said so, by field.
+    """
+
+    frame: pl.DataFrame = field(repr=False)
+    rows: Numbers = field(repr=False)
+    rejected: tuple[Rejected, ...] = ()
+    emptied: tuple[tuple[str, int], ...] = ()
