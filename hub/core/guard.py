@@ -1,0 +1,218 @@
+"""The guard of one input partition: which message is next, and whose log it is.
+
+Rules (design: delivery, rules 3, 7 and 12):
+
+- A message is folded only if its offset is exactly the next one. Below is a replay and
+  is skipped; above is a gap and is fetched again.
+- The position is stored with the state, in the same batch: the offset, the uuid of the
+  log, a digest of the message at that offset, and the inbound clock.
+- On assignment the message at the position is read again and must be the same; a log
+  that was re-created or truncated stops its partition.
+- A message at which the worker died three times stops its partition as well.
+
+Invariant: state at position p is the fold of messages 0 to p of one log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from hub.core.errors import EnvelopeError, LogError
+from hub.core.log import Incoming, Source
+from hub.core.messages import Genesis, decode
+
+POSITION_KEY = b"@"
+"""Where a state keeps its :class:`Position`."""
+
+ATTEMPT_KEY = b"@attempt"
+"""Where a state keeps its :class:`Attempt`."""
+
+DEATHS_MAX = 3
+"""Deaths by an exception at the same place, after which the partition stops."""
+
+STARTS_MAX = 12
+"""Starts of the same chunk without an end, for deaths that leave no exception.
+
+Larger than `DEATHS_MAX`: a worker killed from outside is no sign of a bad message.
+"""
+
+DIGEST_BYTES = 16
+
+_POSITION = struct.Struct(f">Bq16s{DIGEST_BYTES}sq")
+_ATTEMPT = struct.Struct(">Bqqii")
+_VERSION = 1
+
+
+class Verdict(Enum):
+    """What to do with a message."""
+
+    NEXT = auto()
+    REPLAY = auto()
+    GAP = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a state stands in its log.
+
+    Attributes:
+        offset: Offset of the last message folded in.
+        log: Genesis uuid of the log, 16 bytes.
+        digest: Digest of the message at `offset`.
+        clock_ms: Newest append time seen so far; never goes back.
+    """
+
+    offset: int
+    log: bytes
+    digest: bytes
+    clock_ms: int
+
+    def after(self, messages: Sequence[Incoming]) -> Position:
+        """The position after folding `messages`, which follow this one."""
+        last = messages[-1]
+        newest = max(message.time_ms for message in messages)
+        return Position(
+            offset=last.offset,
+            log=self.log,
+            digest=digest(last),
+            clock_ms=max(self.clock_ms, newest),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A chunk that was begun; while it stands, the chunk has not ended.
+
+    Attributes:
+        first: Offset of the first message of the chunk.
+        last: Offset of the last one.
+        starts: How often it was begun.
+        deaths: How often it ended the process with an exception.
+    """
+
+    first: int
+    last: int
+    starts: int = 0
+    deaths: int = 0
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether to stop the partition instead of trying once more."""
+        return self.deaths >= DEATHS_MAX or self.starts >= STARTS_MAX
+
+
+def decide(offset: int, following: int) -> Verdict:
+    """Compare a message's offset with the offset that has to follow."""
+    if offset == following:
+        return Verdict.NEXT
+    return Verdict.REPLAY if offset < following else Verdict.GAP
+
+
+def digest(message: Incoming) -> bytes:
+    """What tells one message of a log from another: offset, append time and value."""
+    head = struct.pack(">qq", message.offset, message.time_ms)
+    return hashlib.blake2b(head + message.value, digest_size=DIGEST_BYTES).digest()
+
+
+def encode_position(position: Position) -> bytes:
+    """The stored form of a position."""
+    return _POSITION.pack(
+        _VERSION, position.offset, position.log, position.digest, position.clock_ms
+    )
+
+
+def decode_position(stored: bytes) -> Position:
+    """The position in its stored form.
+
+    Raises:
+        LogError: If it was written by another version, or is damaged.
+    """
+    if len(stored) != _POSITION.size or stored[0] != _VERSION:
+        raise LogError("the stored position is unreadable; rebuild this state")
+    _, offset, log, digest_, clock_ms = _POSITION.unpack(stored)
+    return Position(offset=offset, log=log, digest=digest_, clock_ms=clock_ms)
+
+
+def encode_attempt(attempt: Attempt) -> bytes:
+    """The stored form of an attempt."""
+    return _ATTEMPT.pack(
+        _VERSION, attempt.first, attempt.last, attempt.starts, attempt.deaths
+    )
+
+
+def decode_attempt(stored: bytes | None) -> Attempt | None:
+    """The attempt in its stored form; an unreadable one counts as none."""
+    if stored is None or len(stored) != _ATTEMPT.size or stored[0] != _VERSION:
+        return None
+    _, first, last, starts, deaths = _ATTEMPT.unpack(stored)
+    return Attempt(first=first, last=last, starts=starts, deaths=deaths)
+
+
+def adopt(topic: str, partition: int, message: Incoming) -> Source:
+    """The identity of a log, from its first message.
+
+    Raises:
+        LogError: If the first message is no genesis record of this very partition.
+    """
+    name = f"{topic}/{partition}"
+    if message.offset != 0:
+        raise LogError(
+            f"{name}: begins at offset {message.offset} and this worker has no state; "
+            f"{REBUILD}"
+        )
+    try:
+        genesis = decode(message.value)
+    except EnvelopeError as error:
+        raise LogError(
+            f"{name}: the first message is no genesis record; {CREATE}"
+        ) from error
+    if not isinstance(genesis, Genesis):
+        raise LogError(f"{name}: the first message is no genesis record; {CREATE}")
+    if (genesis.topic, genesis.partition) != (topic, partition):
+        raise LogError(
+            f"{name}: the genesis record belongs to "
+            f"{genesis.topic}/{genesis.partition}; {CREATE}"
+        )
+    return Source(topic=topic, partition=partition, log=genesis.log)
+
+
+def recognise(
+    topic: str, partition: int, position: Position, message: Incoming
+) -> None:
+    """Compare the message at the stored position with the one the state was made from.
+
+    Raises:
+        LogError: If they differ: the topic was re-created or its log was rewritten.
+    """
+    if digest(message) != position.digest:
+        raise LogError(
+            f"{topic}/{partition}: the message at offset {position.offset} is not the "
+            f"one this state was made from: the topic was re-created; {REBUILD}"
+        )
+
+
+def placed(topic: str, partition: int, following: int, start: int, end: int) -> None:
+    """Check that the log, from `start` to before `end`, still holds the next message.
+
+    Raises:
+        LogError: If the log was truncated, at its tail or at its head.
+    """
+    name = f"{topic}/{partition}"
+    if end < following:
+        raise LogError(
+            f"{name}: the log ends at {end}, this state stands at {following - 1}: "
+            f"the log was truncated or re-created; {REBUILD}"
+        )
+    if start > following:
+        raise LogError(
+            f"{name}: the log begins at {start}, messages from {following} on are "
+            f"gone; {REBUILD}"
+        )
+
+
+CREATE = "create it with `kerwen topics create`"
+REBUILD = "`kerwen doctor` says which checkpoint to restore"

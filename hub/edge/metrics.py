@@ -1,0 +1,226 @@
+"""Metrics of one worker and its two probes, on loopback, in a thread of its own.
+
+Rules (design: envelope, metrics; operators):
+
+- Own registry; names ``kerwen_…``, seconds, counters end in ``_total``.
+- Labels are `stage`, `ministry`, `dataflow`, `outcome`, `reason`; `source` only on the
+  gauge of open gaps. Nothing else may become a label, and series are bounded.
+- The server is a thread: ``/livez`` still answers, and says so, when the loop hangs.
+- Series of a partition that was taken away are removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+from hub.core.stage import LABEL_NAMES, Series
+
+PREFIX = "kerwen_"
+SERIES_MAX = 5_000
+"""Label sets of one worker; beyond, new ones are dropped and counted."""
+
+SECONDS_BUCKETS = (
+    0.002,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+)
+
+TEXTS: Mapping[str, str] = {
+    "chunk_seconds": "Time of one chunk from first look to stored position",
+    "step_seconds": "Time of the pure step of one chunk",
+    "ack_seconds": "Time until the broker had acknowledged a chunk's outputs",
+    "write_seconds": "Time of the state's batch",
+    "messages_total": "Input messages by what became of them",
+    "sends_total": "Output messages acknowledged",
+    "seeks_total": "Times a partition was set back to its next message",
+    "rebalances_total": "Assignments received",
+    "lag_messages": "Input messages not yet folded in",
+    "lag_seconds": "Age of the oldest input message not yet folded in",
+    "partitions": "Input partitions held, by condition",
+    "partition_stopped": "Input partitions that stopped and wait for a person",
+    "gap_open": "1 while blocks of an origin are held because its coverage has a gap",
+    "state_bytes": "Bytes of state on disk",
+    "state_keys": "Estimated entries of state",
+    "rebuild_messages": "Messages to read again before state is where it was",
+    "series_dropped_total": "Updates not kept because there were too many series",
+}
+
+Probe = Callable[[], Mapping[str, object]]
+"""What a probe answers; it is healthy unless ``ok`` is false."""
+
+
+class Metrics:
+    """The series of one worker; every one carries its stage."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._series: set[Series] = set()
+        self._made: dict[str, Counter | Gauge | Histogram] = {}
+        self._lock = threading.Lock()
+        self._dropped = self._make(Counter, "series_dropped_total", ())
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a counter; its name ends in ``_total``."""
+        made = self._get(Counter, name, labels)
+        if isinstance(made, Counter):
+            made.inc(amount)
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        made = self._get(Gauge, name, labels)
+        if isinstance(made, Gauge):
+            made.set(value)
+
+    def time(self, name: str, seconds: float, **labels: str) -> None:
+        """Observe a duration."""
+        made = self._get(Histogram, name, labels)
+        if isinstance(made, Histogram):
+            made.observe(seconds)
+
+    def take(
+        self, counts: Mapping[Series, float], gauges: Mapping[Series, float]
+    ) -> None:
+        """Take over what a step counted."""
+        for (name, labels), amount in counts.items():
+            self.count(name, amount, **dict(labels))
+        for (name, labels), value in gauges.items():
+            self.gauge(name, value, **dict(labels))
+
+    def gaps(self, before: Iterable[str], now: Iterable[str]) -> None:
+        """Show the gaps that are open `now`; forget those of `before` that closed."""
+        still = set(now)
+        for source in still:
+            self.gauge("gap_open", 1, source=source)
+        for source in set(before) - still:
+            self._forget("gap_open", source=source)
+
+    def text(self) -> bytes:
+        """The exposition of all series."""
+        return generate_latest(self.registry)
+
+    def _get(
+        self,
+        kind: type[Counter | Gauge | Histogram],
+        name: str,
+        labels: Mapping[str, str],
+    ) -> Counter | Gauge | Histogram | None:
+        series = (name, tuple(sorted(labels.items())))
+        with self._lock:
+            if series not in self._series:
+                if len(self._series) >= SERIES_MAX:
+                    self._dropped.labels(stage=self.stage).inc()
+                    return None
+                self._series.add(series)
+            made = self._made.get(name)
+            if made is None:
+                made = self._made[name] = self._make(kind, name, tuple(sorted(labels)))
+            return made.labels(stage=self.stage, **labels)
+
+    def _make(
+        self,
+        kind: type[Counter | Gauge | Histogram],
+        name: str,
+        labels: tuple[str, ...],
+    ) -> Counter | Gauge | Histogram:
+        if not set(labels) <= set(LABEL_NAMES):
+            raise ValueError(f"metric {name}: labels {labels} are not allowed")
+        text = TEXTS.get(name, name.replace("_", " "))
+        names = ("stage", *labels)
+        if kind is Histogram:
+            return Histogram(
+                PREFIX + name,
+                text,
+                names,
+                registry=self.registry,
+                buckets=SECONDS_BUCKETS,
+            )
+        return kind(PREFIX + name, text, names, registry=self.registry)
+
+    def _forget(self, name: str, **labels: str) -> None:
+        with self._lock:
+            made = self._made.get(name)
+            self._series.discard((name, tuple(sorted(labels.items()))))
+            if made is not None:
+                with contextlib.suppress(KeyError):
+                    made.remove(self.stage, *(labels[k] for k in sorted(labels)))
+
+
+class Server:
+    """Answers ``/metrics``, ``/livez`` and ``/readyz`` on a loopback port."""
+
+    def __init__(
+        self, metrics: Metrics, *, live: Probe, ready: Probe, port: int = 0
+    ) -> None:
+        probes = {"/livez": live, "/readyz": ready}
+
+        class Handler(BaseHTTPRequestHandler):
+            timeout = 5
+
+            def do_GET(self) -> None:
+                if self.path == "/metrics":
+                    self.answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, metrics.text())
+                elif self.path in probes:
+                    found = probes[self.path]()
+                    healthy = found.get("ok", True)
+                    status = (
+                        HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
+                    )
+                    body = json.dumps(found).encode() + b"\n"
+                    self.answer(status, "application/json", body)
+                else:
+                    self.answer(HTTPStatus.NOT_FOUND, "text/plain", b"not found\n")
+
+            def answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """A scrape is no event."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="metrics", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port in use; chosen free when none was given."""
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Stop answering."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
