@@ -1,0 +1,164 @@
+"""Person keys: what a row says about who it is, as hashes that dedupe can compare.
+
+Rules (design §5):
+
+- The composites are a table, :data:`COMPOSITES`; adding one is adding a line. A tier is
+  a composite's number, least first = strongest, and never changes its meaning.
+- A composite with an empty, placeholder or unusable component is absent from the row.
+- Birth dates: registry defaults (1900-01-01 …) are empty. 1 January stands for "only
+  the year is known" too often to carry a composite without a patronymic.
+- Sex is not part of the family-name composite: a wrongly typed sex code must not make
+  two people, and given names tell twins of different sex apart.
+- A row without any composite is its own person: one entry of tier :data:`LONE`.
+- Unlinked domains: one key, H(domain secret, member, case number), tier 0.
+
+Output columns: ``keys`` = entries of tier byte ‖ 16 bytes, sorted, unique; ``sig`` =
+keyed hash of ``keys``, by which dedupe knows a key set it has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from hub.core.identity import hashing
+from hub.core.identity.letters import LOOK_ALIKES, SERIES_LETTERS
+from hub.core.identity.names import Part, normal_forms
+
+LONE = 0xFF
+ENTRY_BYTES = 1 + hashing.HASH_BYTES
+DIGITS_MIN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composite:
+    """One combination of prepared components that identifies a person."""
+
+    tier: int
+    components: tuple[str, ...]
+
+
+COMPOSITES = (
+    Composite(tier=0, components=("personal_no",)),
+    Composite(tier=1, components=("doc_state", "doc_no")),
+    Composite(tier=2, components=("family", "given", "birth_day")),
+    Composite(tier=3, components=("given", "patronymic", "sex", "birth_date")),
+)
+"""Tier 3 has no family name: marriage changes it."""
+
+# Entries are written in tier order, so distinct ascending tiers make them sorted and
+# unique without looking at a row.
+assert [c.tier for c in COMPOSITES] == sorted({c.tier for c in COMPOSITES})  # noqa: S101
+assert all(c.tier < LONE for c in COMPOSITES)  # noqa: S101
+
+PLACEHOLDER_DATES = (date(1900, 1, 1), date(1901, 1, 1), date(1970, 1, 1))
+
+_UP, _DOWN = "01234567890123456789", "98765432109876543210"
+_SEQUENCES = sorted(
+    {
+        row[start:end]
+        for row in (_UP, _DOWN)
+        for start in range(10)
+        for end in range(start + DIGITS_MIN, len(row) + 1)
+    }
+)
+"""Digits in a row, up or down, such as 123456: typed to get past a form."""
+
+
+def number_form(column: pl.Expr) -> pl.Expr:
+    """A personal or document number in one spelling; null for a placeholder.
+
+    Upper case, Latin for Cyrillic look-alikes, letters and digits only. A placeholder
+    has fewer than four digits, or its digits are all alike, in a row or all but zero.
+    """
+    number = (
+        column.str.to_uppercase()
+        .str.replace_many(LOOK_ALIKES | SERIES_LETTERS)
+        .str.replace_all("[^0-9A-Z]", "")
+    )
+    digits = number.str.replace_all("[A-Z]", "")
+    usable = (
+        (digits.str.len_bytes() >= DIGITS_MIN)
+        & (digits.str.strip_chars(digits.str.head(1)) != "")
+        & ~digits.is_in(_SEQUENCES)
+        & (digits.str.strip_chars_start("0").str.len_bytes() > 1)
+    )
+    return pl.when(usable).then(number)
+
+
+def linked(frame: pl.DataFrame, secret: bytes) -> pl.DataFrame:
+    """`frame` with ``keys`` and ``sig`` made from block P; needs ``record``."""
+    prepared = frame.select(
+        "record", *(_PREPARED[name](frame).alias(name) for name in _used())
+    )
+    entries = [
+        pl.lit(f"{composite.tier:02x}")
+        + hashing.keyed_hex(
+            secret,
+            "person/" + "+".join(composite.components),
+            [pl.col(component) for component in composite.components],
+        )
+        for composite in COMPOSITES
+    ]
+    joined = pl.concat_str(entries, ignore_nulls=True)
+    lone = pl.lit(f"{LONE:02x}") + pl.col("record").bin.encode("hex")
+    keys = prepared.select(pl.when(joined == "").then(lone).otherwise(joined))
+    return _with_keys(frame, keys.to_series(), secret)
+
+
+def unlinked(frame: pl.DataFrame, secret: bytes) -> pl.DataFrame:
+    """`frame` with ``keys`` and ``sig`` from ``member`` and ``case_ref`` (block U)."""
+    case = [pl.col("member"), pl.col("case_ref").str.strip_chars()]
+    entry = pl.lit("00") + hashing.keyed_hex(secret, "person/case", case)
+    return _with_keys(frame, frame.select(entry).to_series(), secret)
+
+
+def _with_keys(frame: pl.DataFrame, keys: pl.Series, secret: bytes) -> pl.DataFrame:
+    """`frame` with the hex texts `keys` as bytes, and their hash."""
+    sig = hashing.keyed(secret, "sig", [pl.col("keys")])
+    return frame.with_columns(
+        keys.str.decode("hex").alias("keys"),
+        keys.alias("keys").to_frame().select(sig).to_series().alias("sig"),
+    )
+
+
+def _used() -> list[str]:
+    """Components some composite needs, each once."""
+    return list(dict.fromkeys(c for row in COMPOSITES for c in row.components))
+
+
+def _name(field: str, part: Part) -> Callable[[pl.DataFrame], pl.Expr]:
+    """The normal form of a name field."""
+
+    def prepare(frame: pl.DataFrame) -> pl.Expr:
+        return pl.lit(normal_forms(frame[field], part))
+
+    return prepare
+
+
+def _born(*, whole: bool) -> Callable[[pl.DataFrame], pl.Expr]:
+    """The birth date; with `whole`, only if day and month are surely known."""
+    born = pl.col("birth_date")
+    usable = ~born.is_in(PLACEHOLDER_DATES)
+    if whole:
+        usable &= (born.dt.month() != 1) | (born.dt.day() != 1)
+    return lambda _: pl.when(usable).then(born)
+
+
+_PREPARED: dict[str, Callable[[pl.DataFrame], pl.Expr]] = {
+    "personal_no": lambda _: number_form(pl.col("personal_no")),
+    "doc_state": lambda _: pl.col("doc_state"),
+    "doc_no": lambda _: number_form(pl.col("doc_no")),
+    "family": _name("family_name", Part.FAMILY),
+    "given": _name("given_name", Part.GIVEN),
+    "patronymic": _name("patronymic", Part.PATRONYMIC),
+    "birth_date": _born(whole=False),
+    "birth_day": _born(whole=True),
+    "sex": lambda _: pl.col("sex").replace_strict({"F": "F", "M": "M"}, default=None),
+    "citizenship": lambda _: pl.col("citizenship"),
+    "birth_country": lambda _: pl.col("birth_country"),
+}
+"""Components a composite may name, each from the fields of block P."""
