@@ -14,7 +14,7 @@ Invariant: every row of a block lies inside its stretch, checked before sealing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -49,10 +49,11 @@ assert BLOCK_BYTES_AIM < BLOCK_BYTES_MAX  # noqa: S101 - relation of two constan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalKey:
-    """The key of one arrow in one epoch."""
+    """The key of one arrow; `older` epochs still open blocks, never seal them."""
 
     key_id: str
     secret: bytes = field(repr=False)
+    older: tuple[InternalKey, ...] = field(default=(), repr=False)
 
 
 Table = tuple[str, pl.DataFrame, str]
@@ -121,20 +122,20 @@ def seal(
 
 
 def open(  # noqa: A001 - the opposite of seal, called as blocks.open
-    block: Block, key: InternalKey | Mapping[str, InternalKey]
+    block: Block, key: InternalKey
 ) -> tuple[BlockHeader, list[Section]]:
     """The header and sections of a block, or EnvelopeError.
 
     Args:
         block: As decoded from a message.
-        key: The arrow's key, or its keys of several epochs by key id.
+        key: The arrow's key with its older epochs.
     """
     header = decode_as(BlockHeader, block.header)
-    found = key if isinstance(key, InternalKey) else key.get(header.key_id)
-    if found is None or found.key_id != header.key_id:
+    secrets = {one.key_id: one.secret for one in (*key.older, key)}
+    if header.key_id not in secrets:
         raise EnvelopeError(Reason.KEY, f"no internal key {header.key_id}")
     try:
-        plain = AESGCM(found.secret).decrypt(
+        plain = AESGCM(secrets[header.key_id]).decrypt(
             block.nonce, block.ciphertext, block.header
         )
     except InvalidTag as error:

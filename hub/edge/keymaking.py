@@ -1,0 +1,185 @@
+"""Making the keys of a hub: what is there stays, what is missing is added.
+
+Rules:
+
+- Nothing is replaced, so a second run changes nothing, and a run with a new member in
+  the catalogue adds that member's keys only.
+- Secrets are written before the registry names their public half: a crash in between
+  is mended by the next run, which reads the folders again.
+- A revoked entry of the registry stays revoked.
+- This makes all keys in one place, for one machine; in production each principal
+  makes its own and sends the public half.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hub.core.catalogue.model import Catalogue, Domain
+from hub.core.envelope.format import SUITE_XWING
+from hub.core.envelope.recipients import generate
+from hub.core.errors import InvalidError, MachineError
+from hub.core.keys import HUB, Key, KeyRegistry, Use, read_registry
+from hub.edge.keyfiles import (
+    SECRET_SIZE,
+    SECRETS,
+    Folder,
+    read_pem,
+    read_secrets,
+    read_text,
+    write_file,
+    write_pem,
+)
+
+ARROWS = {
+    "records": ("intake", "dedupe"),
+    "facts": ("dedupe", "aggregate"),
+    "cells": ("aggregate", "release"),
+}
+"""Internal key -> the two principals at the ends of its arrow."""
+SIGNERS: dict[str, Use] = {
+    "intake": "receipt",
+    "dedupe": "statement",
+    "release": "release",
+    "control": "control",
+}
+PRINCIPALS = ("intake", "dedupe", "aggregate", "release", "control")
+
+Entropy = Callable[[int], bytes]
+
+
+def create(
+    home: Path,
+    catalogue: Catalogue,
+    *,
+    entropy: Entropy = os.urandom,
+    now_ms: int,
+) -> KeyRegistry:
+    """Make every missing key under ``home/keys`` and write the registry.
+
+    Args:
+        home: The hub's home.
+        catalogue: Its members that provide dataflows get signing and sealing keys.
+        entropy: Source of every secret.
+        now_ms: Names the epoch (month) of new keys.
+    """
+    epoch = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m")
+    ministries = {m.id: m.member for m in catalogue.members.values() if m.provides}
+    clash = sorted(set(ministries) & {*PRINCIPALS, HUB})
+    if clash:
+        raise InvalidError(f"member {clash[0]}: the id is a principal of the hub")
+    folders = {
+        name: _folder(home / "keys" / name) for name in (*PRINCIPALS, *ministries)
+    }
+    for arrow, ends in ARROWS.items():
+        _add_internal([folders[end] for end in ends], f"{arrow}-{epoch}", entropy)
+    for domain in Domain:
+        _add_secret(folders["intake"], "pseudonym", domain.value, entropy)
+    _add_secret(folders["release"], "disclosure", "noise", entropy)
+    _add_seal(folders["intake"], f"{HUB}-{epoch}", entropy)
+    for name in ministries:
+        _add_seal(folders[name], f"{name}-seal-{epoch}", entropy)
+    for folder in folders.values():
+        text = json.dumps(folder.secrets, indent=1, sort_keys=True) + "\n"
+        _write_changed(folder.path / SECRETS, text, 0o600)
+    signers = {**SIGNERS, **{name: f"{name}-sign" for name in ministries}}
+    for principal, name in signers.items():
+        if not folders[principal].pems(name):
+            path = folders[principal].path / f"{name}-{epoch}.pem"
+            write_pem(path, entropy(SECRET_SIZE))
+    return _write_registry(home, folders, ministries, now_ms)
+
+
+def _folder(path: Path) -> Folder:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        text = f"cannot make {path}: {error.strerror}; set KERWEN_HOME"
+        raise MachineError(text) from error
+    return Folder(path=path, secrets=read_secrets(path))
+
+
+def _fresh(entropy: Entropy) -> str:
+    return base64.b64encode(entropy(SECRET_SIZE)).decode()
+
+
+def _add_secret(folder: Folder, kind: str, name: str, entropy: Entropy) -> None:
+    part = folder.secrets.setdefault(kind, {})
+    if name not in part:
+        part[name] = _fresh(entropy)
+
+
+def _add_seal(folder: Folder, key_id: str, entropy: Entropy) -> None:
+    part = folder.secrets.setdefault("seal", {})
+    if not part:
+        key = generate(SUITE_XWING, entropy)
+        seed = base64.b64encode(key.seed).decode()
+        part[key_id] = {"suite": key.suite, "seed": seed}
+
+
+def _add_internal(ends: list[Folder], key_id: str, entropy: Entropy) -> None:
+    """Both ends hold the same epochs; a lost end is filled from the other."""
+    arrow = key_id.partition("-")[0]
+    epochs: dict[str, str] = {}
+    for folder in ends:
+        held = folder.secrets.setdefault("internal", {}).setdefault(arrow, {})
+        for name, secret in held.items():
+            if epochs.setdefault(name, secret) != secret:
+                text = f"{folder.path / SECRETS}: {name} differs at the other end"
+                raise InvalidError(text)
+    if not epochs:
+        epochs[key_id] = _fresh(entropy)
+    for folder in ends:
+        folder.secrets["internal"][arrow] = dict(epochs)
+
+
+def _write_registry(
+    home: Path, folders: dict[str, Folder], ministries: dict[str, str], now_ms: int
+) -> KeyRegistry:
+    path = home / "keys" / "registry.json"
+    keys = dict(read_registry(read_text(path)).keys) if path.exists() else {}
+    for key in _public_halves(folders, ministries, now_ms):
+        # An entry that is there keeps its status and its date.
+        if keys.setdefault(key.key_id, key).public != key.public:
+            raise InvalidError(f"{path}: {key.key_id} is not the key in its folder")
+    registry = KeyRegistry(keys=keys)
+    _write_changed(path, registry.text(), 0o644)
+    return registry
+
+
+def _public_halves(
+    folders: dict[str, Folder], ministries: dict[str, str], now_ms: int
+) -> Iterator[Key]:
+    signers: list[tuple[str, str, Use, str]] = [
+        *((principal, HUB, use, use) for principal, use in SIGNERS.items()),
+        *((name, m, "sign", f"{name}-sign") for name, m in ministries.items()),
+    ]
+    for principal, member, use, name in signers:
+        for path in folders[principal].pems(name):
+            yield Key(
+                key_id=path.stem,
+                use=use,
+                member=member,
+                public=read_pem(path).private.public_key().public_bytes_raw(),
+                not_before_ms=now_ms,
+            )
+    for principal, member in {"intake": HUB, **ministries}.items():
+        for key_id, private in folders[principal].seals().items():
+            yield Key(
+                key_id=key_id,
+                use="seal",
+                member=member,
+                public=private.public().raw,
+                suite=private.suite,
+                not_before_ms=now_ms,
+            )
+
+
+def _write_changed(path: Path, text: str, mode: int) -> None:
+    if not path.exists() or read_text(path) != text:
+        write_file(path, text.encode(), mode)
