@@ -20,6 +20,7 @@ from typing import Any
 from hub.core.errors import MachineError, UsageError
 
 HOME_DEFAULT = "./.kerwen"
+METRICS_HOST = "127.0.0.1"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _PORT_MAX = 65_535
 
@@ -111,7 +112,8 @@ class Settings:
         bootstrap: Brokers as ``host:port,…``; empty: the hub running in `home`.
         log_level: DEBUG, INFO, WARNING or ERROR.
         worker: Name of this worker process, e.g. ``intake-0``; empty outside.
-        metrics_port: Loopback port of this worker's ``/metrics``; 0: none given.
+        metrics_port: Port of this worker's ``/metrics``; 0: choose a free one.
+        metrics_host: Address it listens on; loopback unless a container says else.
     """
 
     home: Home
@@ -120,6 +122,7 @@ class Settings:
     log_level: str = "INFO"
     worker: str = ""
     metrics_port: int = 0
+    metrics_host: str = METRICS_HOST
 
     def brokers(self) -> str:
         """Where to connect.
@@ -145,6 +148,7 @@ class Settings:
             "KERWEN_BOOTSTRAP": self.bootstrap,
             "KERWEN_LOG_LEVEL": self.log_level,
             "KERWEN_WORKER": self.worker,
+            "KERWEN_METRICS_HOST": self.metrics_host,
             "KERWEN_METRICS_PORT": str(self.metrics_port) if self.metrics_port else "",
         }
         return {name: value for name, value in values.items() if value}
@@ -165,6 +169,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         log_level=_level(values.get("KERWEN_LOG_LEVEL") or "INFO"),
         worker=values.get("KERWEN_WORKER", ""),
         metrics_port=_port(values.get("KERWEN_METRICS_PORT") or "0"),
+        metrics_host=values.get("KERWEN_METRICS_HOST") or METRICS_HOST,
     )
 
 
