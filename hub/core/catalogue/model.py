@@ -76,6 +76,8 @@ class Field:
         low: Least allowed number (None: no bound); for text, unused.
         high: Greatest allowed number, or greatest length of a text.
         keep: ``month`` where intake keeps only the first day of the month.
+        frequency: For periods, the one frequency allowed (``M``: ``2025-03``), or
+            empty: any.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Field:
     low: int | None = None
     high: int | None = None
     keep: str = ""
+    frequency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
