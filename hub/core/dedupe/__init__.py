@@ -1,0 +1,1 @@
+"""Dedupe: which record counts, and which person it is."""
