@@ -1,0 +1,1 @@
+"""Facts to cells: pure batch functions; see docs/data-path.md, "Aggregate"."""

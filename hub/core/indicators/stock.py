@@ -1,0 +1,109 @@
+"""Stocks: who is valid at the end of a period, posted once and for all time.
+
+Rules (docs/data-path.md, "Aggregate"):
+
+- A fact is valid from `time` to `until`, both inclusive, without `until` for ever. It
+  counts at the periods whose last day lies in that stretch.
+- Where several facts of a person are valid, the latest start counts; of equal starts
+  the least record key. So a person is in one cell at a time.
+- A stay is cut at the first of January of the year in which the age band changes.
+- +1 is posted at the first period where a person counts in a cell and −1 at the first
+  where it no longer does. The stock of a period is the sum of all postings up to it;
+  no horizon is needed and nothing has to be closed by hand.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from hub.core.indicators import timeline
+from hub.core.indicators.plan import Plan
+
+FOREVER = 2**30
+"""An index no period reaches: the end of what does not end."""
+
+OWNER = ["sign", "person"]
+CODES = ["area", "sex", "d1", "d2"]
+_KEPT = [*OWNER, "seq", *CODES, "birth_year"]
+
+
+def postings(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
+    """Columns sign, person, at, area, sex, d1, d2, seq; sign is side × direction."""
+    stays = _winners(_intervals(plan, facts))
+    for name in plan.ages:
+        stays = _cut_by_age(plan, stays, name)
+    begin = stays.with_columns(at=pl.col("begin"))
+    end = stays.filter(pl.col("end") < FOREVER).with_columns(
+        at=pl.col("end"), sign=-pl.col("sign")
+    )
+    return pl.concat([begin, end]).select(*OWNER, "at", *CODES, "seq")
+
+
+def _intervals(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
+    """One row per valid fact: periods [begin, end) at whose last day it is valid."""
+    table = plan.table
+    frequency = table.frequency
+    start = str(table.time)
+    kind = plan.fields[start].kind
+    end = pl.lit(FOREVER, dtype=pl.Int32)
+    if table.until is not None:
+        # The period of the day after: the first whose end lies behind `until`.
+        after = pl.col(table.until).dt.offset_by("1d")
+        past = timeline.index(after, plan.fields[table.until].kind, frequency)
+        end = past.fill_null(FOREVER)
+    rows = facts.filter(plan.holds)
+    if "birth_year" not in rows.columns:
+        rows = rows.with_columns(birth_year=pl.lit(None, dtype=pl.Int32))
+    rows = rows.with_columns(
+        timeline.index(pl.col(start), kind, frequency).alias("begin"),
+        end.cast(pl.Int32).alias("end"),
+        pl.col(start).alias("since"),
+        *plan.codes,
+    )
+    rows = rows.filter(pl.col("begin") < pl.col("end"))
+    return rows.select(*_KEPT, "begin", "end", "since", "record")
+
+
+def _winners(rows: pl.DataFrame) -> pl.DataFrame:
+    """Stretches in which one fact of a person counts, none overlapping."""
+    several = rows.select(pl.len().over(OWNER) > 1).to_series()
+    alone, rows = rows.filter(~several), rows.filter(several)
+    if not rows.height:
+        return alone
+    edges = pl.concat(
+        [
+            rows.select(*OWNER, edge=pl.col("begin")),
+            rows.select(*OWNER, edge=pl.col("end")).filter(pl.col("edge") < FOREVER),
+        ]
+    )
+    edges = edges.unique().sort([*OWNER, "edge"])
+    follows = pl.col("edge").shift(-1).over(OWNER).fill_null(FOREVER)
+    edges = edges.with_columns(follows=follows)
+    inside = (pl.col("begin") <= pl.col("edge")) & (pl.col("edge") < pl.col("end"))
+    won = (
+        edges.join(rows, on=OWNER, how="inner")
+        .filter(inside)
+        .sort(["since", "record"], descending=[True, False])
+        .unique([*OWNER, "edge"], keep="first", maintain_order=True)
+        .with_columns(begin=pl.col("edge"), end=pl.col("follows"))
+    )
+    return pl.concat([alone, won.select(alone.columns)])
+
+
+def _cut_by_age(plan: Plan, stays: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Each stay in as many pieces as it has bands; outside all bands it is dropped."""
+    dimension = plan.ages[name]
+    per = timeline.PER_YEAR[plan.table.frequency]
+    born = pl.col("birth_year").cast(pl.Int32) * per
+    unknown = stays.filter(pl.col("birth_year").is_null())
+    pieces = [unknown.with_columns(pl.lit(dimension.other).alias(name))]
+    known = stays.filter(pl.col("birth_year").is_not_null())
+    before = (dimension.other, None, -1)
+    for code, low, high in (before, *dimension.bands):
+        from_, to = pl.col("begin"), pl.col("end")
+        if low is not None:
+            from_ = pl.max_horizontal(from_, born + low * per)
+        if high is not None:
+            to = pl.min_horizontal(to, born + (high + 1) * per)
+        pieces.append(known.with_columns(pl.lit(code).alias(name), begin=from_, end=to))
+    return pl.concat(pieces).filter(pl.col("begin") < pl.col("end"))
