@@ -36,7 +36,7 @@ test: lint check
 	$(BIN)/pytest
 
 docs: install
-	$(BIN)/kerwen catalogue docs --output docs/reference
+	$(BIN)/kerwen catalogue docs
 
 lock: install
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url \

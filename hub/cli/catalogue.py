@@ -1,0 +1,116 @@
+"""``kerwen catalogue``: what is declared; whether it holds together."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hub.cli.output import Output
+from hub.core.catalogue.model import Catalogue
+from hub.core.catalogue.pages import pages
+from hub.edge.files import read_catalogue
+from hub.edge.settings import from_environment
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the verb takes."""
+    parser.add_argument("action", choices=("list", "check", "docs"))
+    parser.add_argument(
+        "--folder", type=Path, help="catalogue folder (default: KERWEN_CATALOGUE)"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("docs/reference"), help="where docs go"
+    )
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """List, check or document the catalogue."""
+    settings = from_environment()
+    catalogue = read_catalogue(args.folder or settings.catalogue)
+    if args.action == "list":
+        _list(catalogue, out)
+        return 0
+    if args.action == "docs":
+        args.output.mkdir(parents=True, exist_ok=True)
+        made = pages(catalogue)
+        for name, text in made.items():
+            (args.output / name).write_text(text, "utf-8")
+        out.result({"pages": sorted(made)}, f"{len(made)} pages in {args.output}")
+        return 0
+    counts = {
+        "dataflows": len(_flows(catalogue)),
+        "tables": len(_tables(catalogue)),
+        "members": len(catalogue.members),
+        "codelists": len(catalogue.codelists),
+        "digest": catalogue.digest.hex(),
+    }
+    out.result(
+        counts,
+        "catalogue holds together: {dataflows} dataflows, {tables} tables, "
+        "{members} members, {codelists} codelists, digest {digest:.16}…".format(
+            **counts
+        ),
+    )
+    return 0
+
+
+def _flows(catalogue: Catalogue) -> list[dict[str, object]]:
+    return [
+        {
+            "id": flow.id,
+            "title": flow.title.en,
+            "domain": str(flow.domain),
+            "quiet": flow.quiet,
+            "providers": [
+                member.id
+                for member in catalogue.members.values()
+                if flow.id in member.provides
+            ],
+        }
+        for flow in catalogue.dataflows.values()
+        if not flow.reserved
+    ]
+
+
+def _tables(catalogue: Catalogue) -> list[dict[str, object]]:
+    return [
+        {
+            "id": table.id,
+            "title": table.title.en,
+            "measure": str(table.measure),
+            "dataflow": table.dataflow,
+            "dimensions": [dimension.id for dimension in table.dimensions],
+            "frequency": table.frequency,
+            "policy": table.policy,
+            "references": list(table.references),
+        }
+        for table in catalogue.tables.values()
+        if not table.internal
+    ]
+
+
+def _list(catalogue: Catalogue, out: Output) -> None:
+    flows, tables = _flows(catalogue), _tables(catalogue)
+    out.table(
+        "Dataflows",
+        ("id", "title", "domain", "providers"),
+        [
+            (flow["id"], flow["title"], flow["domain"], ", ".join(flow["providers"]))  # type: ignore[arg-type]  # built above as a list of str
+            for flow in flows
+        ],
+    )
+    out.table(
+        "Tables",
+        ("id", "title", "measure", "frequency", "policy"),
+        [
+            (
+                table["id"],
+                table["title"],
+                table["measure"],
+                table["frequency"],
+                table["policy"],
+            )
+            for table in tables
+        ],
+    )
+    out.result({"dataflows": flows, "tables": tables})

@@ -1,0 +1,94 @@
+"""``kerwen``: one verb, one file.
+
+Rules:
+
+- Every verb has ``--json``; its object goes to stdout, alone.
+- An error is one line on stderr: what, where, how to mend it.
+- Exit codes: 0 done, 1 input or finding, 2 usage, 3 environment.
+- A verb's module is imported only when it is called, so ``kerwen --help`` and a
+  ministry's ``kerwen publish`` need no stream processor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from hub.cli.output import Output
+from hub.core.errors import HubError, MachineError, RetriableError, UsageError
+
+VERBS: dict[str, str] = {
+    "demo": "start a hub in a fresh folder, publish the sample year, release, audit",
+    "up": "start the hub on the embedded Kafka and leave it running",
+    "down": "stop everything that 'kerwen up' started",
+    "status": "processes, positions, lag and addresses",
+    "doctor": "look for known faults; each finding has one cause and one command",
+    "sample": "write reproducible files of the ministries and their truth",
+    "publish": "publish a file of records as a ministry and wait for receipts",
+    "declare": "declare a period of a dataflow complete (or nil)",
+    "receipts": "list or verify the receipts a ministry holds",
+    "release": "close a period and wait for the signed vintage",
+    "subscribe": "read indicator observations as a member",
+    "query": "print one indicator table by sex",
+    "audit": "recompute every cell from the inbound log and compare",
+    "catalogue": "list, check or document the catalogue",
+    "topics": "list topics and the access table",
+    "bench": "measure the throughput of the whole path",
+}
+"""Verbs in the order a newcomer meets them."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argparse parser whose usage errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing usage and exiting."""
+        raise UsageError(f"{message}; see: {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    out = Output(as_json="--json" in words)
+    try:
+        return _run(words, out)
+    except UsageError as error:
+        return out.fail(error, 2)
+    except (MachineError, RetriableError) as error:
+        return out.fail(error, 3)
+    except HubError as error:
+        return out.fail(error, 1)
+    except KeyboardInterrupt:
+        return out.fail(HubError("interrupted"), 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _run(words: list[str], out: Output) -> int:
+    """Find the verb, parse its arguments, call it."""
+    parser = _Parser(
+        prog="kerwen",
+        description="Inter-agency exchange hub for migration indicators.",
+        epilog="Every verb has --help and --json.",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
+    verb = next((word for word in words if not word.startswith("-")), None)
+    for name, text in VERBS.items():
+        sub = verbs.add_parser(name, help=text, description=text.capitalize() + ".")
+        sub.add_argument("--json", action="store_true", help="print one JSON object")
+        if name == verb:
+            module = importlib.import_module(f"hub.cli.{name}")
+            module.arguments(sub)
+    args = parser.parse_args(words)
+    if args.verb is None:
+        parser.print_help()
+        return 0
+    return int(importlib.import_module(f"hub.cli.{args.verb}").run(args, out))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

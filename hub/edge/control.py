@@ -1,0 +1,81 @@
+"""Close markers: the one thing an operator puts into the ministries' logs.
+
+Rules (design: delivery, rule 8):
+
+- A marker is signed by the control key and goes into every partition of every
+  ``ministry.*`` topic, so that a cut is a place in the log and not a moment.
+- Sending it again is harmless: stages know a marker by its id.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from hub.core.catalogue.model import Catalogue, Domain
+from hub.core.errors import InvalidError
+from hub.core.log import Send
+from hub.core.messages import Close, encode, sign
+from hub.core.period import check
+from hub.core.topics import sources
+from hub.edge import kafka, keyring
+from hub.edge.settings import Settings
+
+VINTAGES = ("P", "R", "F")
+
+
+def close(
+    settings: Settings,
+    catalogue: Catalogue,
+    *,
+    period: str,
+    vintage: str = "P",
+    tables: tuple[str, ...] = (),
+) -> Close:
+    """Sign a marker and put it into every ministry partition; returns it.
+
+    Args:
+        settings: Where to connect.
+        catalogue: Names the tables and the partitions.
+        period: 2025, 2025-Q1 or 2025-03; closes the periods inside it.
+        vintage: P (provisional), R (revised) or F (final).
+        tables: Table ids; empty: every published table.
+
+    Raises:
+        InvalidError: an unknown table, vintage or period.
+    """
+    known = [table.id for table in catalogue.tables.values() if not table.internal]
+    for table in tables:
+        if table not in known:
+            raise InvalidError(
+                f"table {table!r}: not in the catalogue; "
+                "`kerwen catalogue list` shows what is"
+            )
+    if vintage not in VINTAGES:
+        raise InvalidError(f"vintage {vintage!r}: expected P, R or F")
+    check(period)
+    key = keyring.control(settings.home.root).control
+    marker = sign(
+        Close(
+            marker=uuid.uuid4().bytes,
+            vintage=vintage,
+            tables=tables or tuple(known),
+            period=period,
+            created_ms=time.time_ns() // 1_000_000,
+            key_id=key.key_id,
+        ),
+        key.private,
+    )
+    value = encode(marker)
+    client = kafka.producer(settings, "control")
+    try:
+        kafka.send_all(
+            client,
+            [
+                Send(topic=topic, partition=partition, key=None, value=value)
+                for topic, partition in sources(catalogue, Domain.NONE)
+            ],
+        )
+    finally:
+        client.close()
+    return marker
