@@ -36,7 +36,6 @@ from hub.core.messages.model import (
 )
 from hub.core.messages.schemas import (
     BLOCK_BYTES_MAX,
-    DECLARATION_SCHEMA,
     ENVELOPE_BYTES_MAX,
     INFLATED_BYTES_MAX,
     MESSAGE_BYTES_MAX,
@@ -53,7 +52,6 @@ from hub.core.messages.signing import (
 
 __all__ = [
     "BLOCK_BYTES_MAX",
-    "DECLARATION_SCHEMA",
     "DIGEST_NONE",
     "ENVELOPE_BYTES_MAX",
     "INFLATED_BYTES_MAX",

@@ -17,6 +17,7 @@ from hub.core.errors import EnvelopeError
 from hub.core.fingerprint import fingerprint
 from hub.core.log import Source
 from hub.core.messages import model, schemas
+from hub.core.messages.fields import Schema
 from hub.core.messages.model import (
     Block,
     BlockHeader,
@@ -43,7 +44,7 @@ M = TypeVar("M", bound=Message)
 MARK = b"\xc3\x01"
 PREFIX_SIZE = 10
 
-_SCHEMAS: dict[type[Any], schemas.Schema] = {
+_SCHEMAS: dict[type[Any], Schema] = {
     Genesis: schemas.GENESIS,
     Config: schemas.CONFIG,
     Close: schemas.CLOSE,
