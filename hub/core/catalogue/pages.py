@@ -35,8 +35,10 @@ def _dataflow(flow: Dataflow, catalogue: Catalogue) -> str:
         f"- linkage domain {flow.domain}, provided by {', '.join(givers) or 'nobody'}",
         f"- purpose: {flow.purpose.en}",
         f"- legal basis: {flow.legal_basis.en}",
-        f"- sealed log kept {flow.retention_days} days; declared by period "
-        f"({flow.declare}){'; quiet' if flow.quiet else ''}",
+        (
+            f"- sealed log kept {flow.retention_days} days; declared by period "
+            f"({flow.declare}){'; quiet' if flow.quiet else ''}"
+        ),
         f"- natural key: {', '.join(flow.unique) or 'none'}",
         "",
         "| field | kind | role | required | codelist |",
