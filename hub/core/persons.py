@@ -29,8 +29,8 @@ CAP = 64
 ENTRY_SIZE = 17
 SIGNATURE_SIZE = 16
 TIER_NUMBER = 0
-TIER_NONE = 255
-"""The tier of a mark that is a signature, because no key is the person's own."""
+TIER_NONE = 254
+"""The tier of a mark that is a signature: no key is the person's own."""
 
 PLAIN, NUMBERED, CONTESTED = 0, 1, 2
 """What a closure is: one person without a number, one person whose mark is its number,
