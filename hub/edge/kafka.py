@@ -15,6 +15,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -159,7 +160,9 @@ def send_all(client: KafkaProducer, sends: Iterable[Send]) -> list[Ack]:
         RetriableError: an acknowledgement did not come; messages may have arrived.
         InvalidError: this principal may not write there.
     """
+    wanted = list(sends)
     try:
+        _learn(client, {send.topic for send in wanted})
         futures = [
             client.send(
                 send.topic,
@@ -168,7 +171,7 @@ def send_all(client: KafkaProducer, sends: Iterable[Send]) -> list[Ack]:
                 headers=list(send.headers),
                 partition=send.partition,
             )
-            for send in sends
+            for send in wanted
         ]
         client.flush(SEND_SECONDS_MAX)
         results = [future.get(timeout=SEND_SECONDS_MAX) for future in futures]
@@ -187,6 +190,17 @@ def send_all(client: KafkaProducer, sends: Iterable[Send]) -> list[Ack]:
         )
         for result in results
     ]
+
+
+def _learn(client: KafkaProducer, topics: set[str]) -> None:
+    """Get to know many topics at once.
+
+    The client learns one unknown topic a request and waits 100 ms between requests:
+    five seconds for fifty topics. Asked from several threads, it learns them together.
+    """
+    if len(topics) > 1:
+        with ThreadPoolExecutor(min(len(topics), 64)) as pool:
+            list(pool.map(client.partitions_for, topics))
 
 
 def extents(

@@ -221,9 +221,13 @@ def _genesis(
     value = encode(sign(message, author.key.private))
     if topic.name.startswith(INDICATORS):
         # Its readers speak Confluent's format; a null value is none of theirs.
-        headers = ((GENESIS_HEADER, value),)
+        # It has a key because the client sends no record without key and value.
         return Send(
-            topic=topic.name, partition=partition, key=None, value=None, headers=headers
+            topic=topic.name,
+            partition=partition,
+            key=GENESIS_HEADER.encode(),
+            value=None,
+            headers=((GENESIS_HEADER, value),),
         )
     return Send(topic=topic.name, partition=partition, key=None, value=value)
 
