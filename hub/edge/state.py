@@ -8,7 +8,7 @@ Rules (design: delivery, rules 1, 2 and 4):
 - A write is one atomic batch. Between the check of the fence and the batch stands no
   await and no other thread: both happen under one lock, which `close` takes as well.
 - Two processes never hold one folder: RocksDB's own lock file sees to it. A new owner
-  waits until the old one has closed, was killed, or woke up and was fenced.
+  tries until the old one has closed, was killed, or woke up and was fenced.
 
 Durability: the write-ahead log is written and, by default, not fsynced. A process that
 dies (kill -9) leaves its log in the page cache, so nothing is lost. A machine that
@@ -27,8 +27,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +57,6 @@ PIECE_KEYS = 2_000
 
 PAGE_ENTRIES = 2_000
 """Entries a scan reads before it lets go of its iterator, which holds the database."""
-
-SUCCESSOR_SECONDS = 0.2
-"""How often a new owner tries the lock of the old one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +112,7 @@ class State:
                 return
             start = page[-1][0] + b"\x00"
 
-    def write(self, pending: dict[bytes, bytes | None], *, sync: bool = False) -> None:
+    def write(self, pending: Mapping[bytes, bytes | None], sync: bool = False) -> None:
         """Write `pending` as one atomic batch; None deletes.
 
         Raises:
@@ -190,48 +186,22 @@ def folder_name(topic: str, partition: int) -> str:
     return f"{topic}-{partition}"
 
 
-def open_state(
-    folder: Path,
-    budget: Budget,
-    *,
-    abandoned: Callable[[], bool] = lambda: False,
-    waiting: Callable[[], None] = lambda: None,
-    clock: Callable[[], float] = time.monotonic,
-    wait_seconds: float = float("inf"),
-) -> State:
-    """Open or create the state in `folder`; waits while another owner holds it.
-
-    Args:
-        folder: Folder of the state; its parents are created.
-        budget: Memory shared with the other states of the process.
-        abandoned: Asked between two tries; true when nobody wants the state any more.
-        waiting: Called once, when the folder is found to be held.
-        clock: Monotonic seconds.
-        wait_seconds: How long to wait for the other owner.
+def open_state(folder: Path, budget: Budget) -> State | None:
+    """Open or create the state in `folder`; None while another owner holds it.
 
     Raises:
-        FencedError: If `abandoned` said so.
-        MachineError: If the folder cannot be opened, or is held for too long.
+        MachineError: If the folder cannot be opened.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    deadline = clock() + wait_seconds
-    told = False
-    while not abandoned():
-        try:
-            return State(Rdict(str(folder), options(budget)), folder, budget)
-        except Exception as error:
-            # rocksdict knows one exception only; the lock is recognised by its text.
-            if "/LOCK:" not in str(error):
-                raise MachineError(
-                    f"state {folder}: {error}; restore a checkpoint or move it away"
-                ) from error
-            if clock() >= deadline:
-                raise MachineError(f"state {folder}: held by another worker") from error
-        if not told:
-            waiting()
-            told = True
-        time.sleep(SUCCESSOR_SECONDS)
-    raise FencedError(f"{folder.name}: taken away before its state was opened")
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return State(Rdict(str(folder), options(budget)), folder, budget)
+    except Exception as error:
+        # rocksdict knows one exception only; the lock is recognised by its text.
+        if "/LOCK:" in str(error):
+            return None
+        raise MachineError(
+            f"state {folder}: {error}; restore a checkpoint or move it away"
+        ) from error
 
 
 def restore(checkpoint: Path, folder: Path) -> None:

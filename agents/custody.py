@@ -1,0 +1,58 @@
+"""Who holds which state: opening states, handing them over, shutting them.
+
+Rules (design: delivery, rule 4):
+
+- A state is opened in a thread; while another worker holds it, a new owner tries again
+  until it lets go. A stopped process holds its states until it is woken or killed.
+- Whoever gives a partition away shuts its state before the group hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from agents.partition import Condition, Partition
+from hub.edge.state import Budget, folder_name, open_state
+
+logger = logging.getLogger(__name__)
+
+SUCCESSOR_SECONDS = 0.2
+"""How often a new owner tries the lock of the old one."""
+
+
+class Custody:
+    """The states of one worker, below one folder, within one budget of memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._budget = Budget.of()
+        self._files = ThreadPoolExecutor(4, thread_name_prefix="state")
+
+    async def load(self, one: Partition) -> bool:
+        """Open a state as soon as its old owner lets go; false if gone meanwhile."""
+        loop = asyncio.get_running_loop()
+        folder = self._folder / folder_name(one.tp.topic, one.tp.partition)
+        told = False
+        while one.condition is Condition.OPENING:
+            state = await loop.run_in_executor(
+                self._files, open_state, folder, self._budget
+            )
+            if state is not None:
+                await loop.run_in_executor(self._files, one.load, state)
+                # In the loop again, so it is sure whether the partition is still ours.
+                if one.condition is Condition.OPENING:
+                    one.condition = Condition.CHECKING
+                return one.flowing
+            if not told:
+                told = True
+                logger.warning("%s: its state is held by another worker", one.name)
+            await asyncio.sleep(SUCCESSOR_SECONDS)
+        return False
+
+    async def shut(self, one: Partition) -> None:
+        """Give a state up; waits for a write under way."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._files, one.shut)

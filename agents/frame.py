@@ -1,0 +1,281 @@
+"""The frame around Faust: everything that has to be overridden, and why.
+
+Rules (design: delivery, rules 2, 3 and 12; measured with faust-streaming 0.15.3):
+
+- `Consumer.perform_seek` is the one place Faust awaits between an assignment and its
+  first record: there the partitions are set to their stored positions. Faust's signal
+  `on_partitions_assigned` is no barrier, and it overwrites a seek made in it.
+- Faust drops records below a read offset of its own, which a seek back does not reset
+  in every order of events. :class:`Blind` takes that memory away; our guard decides.
+- Outputs go through a producer of our own: Faust's is not idempotent.
+- Faust commits nothing (`noack`); :meth:`HubApp.hint` does, and never crashes.
+- Every stop has a deadline that no thread, no broker and no loop can hold up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Any, NoReturn, Protocol, cast
+
+import faust
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.sensors.monitor import Monitor
+from faust.transport.drivers.aiokafka import (
+    AIOKafkaConsumerThread,
+    Consumer,
+    Transport,
+)
+from faust.types import TP
+
+from agents.deadlines import EXIT_HUNG, EXIT_START, EXIT_STOP, exit_after
+from hub.core.errors import HubError
+from hub.core.topics import MESSAGE_BYTES_MAX
+
+SESSION_SECONDS = 6
+"""The least a broker allows by default: how soon a dead worker is replaced."""
+
+HINT_SECONDS = 5.0
+BATCH_BYTES = 1 << 20
+
+
+class WorkerError(HubError):
+    """The reason a worker ends itself; safe to be logged as it stands."""
+
+
+class Hooks(Protocol):
+    """What the frame asks of the runtime; called in the loop of the app."""
+
+    async def assigned(self, partitions: set[TP], generation: int) -> None:
+        """Partitions were given to this worker; nothing flows yet."""
+
+    async def revoked(self, partitions: set[TP]) -> None:
+        """Partitions are about to be taken away; returns when their states are shut."""
+
+    async def seeks(self, partitions: set[TP]) -> Mapping[TP, int | None]:
+        """Where each partition begins; None: hold it back, it is not ready."""
+
+    async def stopping(self) -> None:
+        """The worker is about to leave its group."""
+
+
+class Blind(dict[TP, int | None]):
+    """Stands in for Faust's read offsets: remembers none of them."""
+
+    def __getitem__(self, _key: TP) -> int | None:
+        return None
+
+    def __setitem__(self, key: TP, value: int | None) -> None:
+        pass
+
+
+class Silent(Monitor):
+    """Faust's monitor without its work for every message; our own metrics count."""
+
+    def on_message_in(self, *_args: Any) -> None:
+        """Nothing."""
+
+    def on_message_out(self, *_args: Any) -> None:
+        """Nothing."""
+
+    def on_stream_event_in(self, *_args: Any) -> None:
+        """Nothing."""
+
+    def on_stream_event_out(self, *_args: Any) -> None:
+        """Nothing."""
+
+
+class SeekingConsumer(Consumer):
+    """Faust's consumer, told by the runtime where to begin."""
+
+    app: HubApp
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset = Blind()
+
+    async def on_partitions_assigned(
+        self, assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Tell the runtime first; the seek follows in :meth:`perform_seek`."""
+        self.app.called_back = True
+        await self._guarded(self.app.hooks.assigned(assigned, generation_id))
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Shut the states before the group learns that we let go."""
+        await self._guarded(self.app.hooks.revoked(revoked))
+        await super().on_partitions_revoked(revoked)
+
+    async def perform_seek(self) -> None:
+        """Set every partition to the message after its stored position."""
+        await super().perform_seek()
+        places = await self.app.hooks.seeks(self.assignment())
+        ready = {tp: at for tp, at in places.items() if at is not None}
+        self.pause_partitions(places.keys() - ready.keys())
+        if ready:
+            await self.seek_wait(ready)
+
+    async def on_stop(self) -> None:
+        """Let the runtime finish before the group is left."""
+        await self._guarded(self.app.hooks.stopping())
+        await super().on_stop()
+
+    async def _guarded(self, step: Any) -> None:
+        # aiokafka logs and swallows what a rebalance listener raises.
+        try:
+            await step
+        except Exception as error:  # noqa: BLE001 - whatever it is ends the process
+            await self.app.crash(WorkerError(f"rebalance: {type(error).__name__}"))
+
+
+class HubTransport(Transport):
+    """Faust's transport with our consumer."""
+
+    Consumer = SeekingConsumer
+
+
+class HubApp(faust.App):
+    """A Faust app with its own producer, deadlines and hooks."""
+
+    hooks: Hooks
+    producer_own: AIOKafkaProducer
+    tls: ssl.SSLContext | None = None
+    called_back = False
+    start_seconds = 60.0
+    stop_seconds = 10.0
+    _down = False
+
+    def _new_transport(self) -> HubTransport:
+        return HubTransport(self.conf.broker_consumer, self)
+
+    async def on_start(self) -> None:
+        """Start the producer before any service, and the gate against silence."""
+        await super().on_start()
+        self.producer_own = AIOKafkaProducer(
+            bootstrap_servers=[url.authority for url in self.conf.broker],
+            security_protocol="SSL" if self.tls else "PLAINTEXT",
+            ssl_context=self.tls,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=MESSAGE_BYTES_MAX,
+        )
+        await self.producer_own.start()
+        exit_after(self.start_seconds, EXIT_START, unless=lambda: self.called_back)
+
+    async def on_shutdown(self) -> None:
+        """Stop the producer after agents and consumer."""
+        await super().on_shutdown()
+        if hasattr(self, "producer_own"):
+            await self.producer_own.stop()
+
+    def _crash(self, reason: BaseException) -> None:
+        super()._crash(reason)
+        if not self._down:
+            self._down = True
+            exit_after(self.stop_seconds, EXIT_HUNG)
+
+    async def die(self, reason: WorkerError) -> NoReturn:
+        """End the process with a failure; never returns to the caller."""
+        await self.crash(reason)
+        while True:
+            await asyncio.Event().wait()
+
+    async def hint(self, offsets: Mapping[TP, tuple[int, str]]) -> bool | None:
+        """Commit (next offset, log uuid) as a hint; None when the time is over.
+
+        Never Faust's own `_commit`, which crashes the process when a partition has
+        just been taken away.
+        """
+        thread = self._consumer_thread()
+
+        async def commit() -> bool:
+            consumer = thread._ensure_consumer()  # noqa: SLF001 - the only door
+            mine = {
+                tp: OffsetAndMetadata(offset, log)
+                for tp, (offset, log) in offsets.items()
+                if tp in consumer.assignment()
+            }
+            try:
+                if mine:
+                    await consumer.commit(mine)
+            except KafkaError:
+                return False
+            return bool(mine)
+
+        try:
+            return bool(
+                await asyncio.wait_for(thread.call_thread(commit), HINT_SECONDS)
+            )
+        except TimeoutError:
+            return None
+
+    async def hinted(self, partitions: set[TP]) -> dict[TP, tuple[int, str]]:
+        """What was committed for `partitions`: (next offset, log uuid)."""
+        thread = self._consumer_thread()
+
+        async def fetch() -> dict[TP, Any]:
+            coordinator = thread._ensure_consumer()._coordinator  # noqa: SLF001 - see hint
+            return dict(await coordinator.fetch_committed_offsets(list(partitions)))
+
+        found = await asyncio.wait_for(thread.call_thread(fetch), HINT_SECONDS)
+        return {
+            TP(*tp): (committed.offset, committed.metadata or "")
+            for tp, committed in found.items()
+            if committed.offset > 0
+        }
+
+    def _consumer_thread(self) -> AIOKafkaConsumerThread:
+        return cast("SeekingConsumer", self.consumer)._thread  # noqa: SLF001 - see hint
+
+
+class HubWorker(faust.Worker):
+    """Faust's worker: our logging, no banner, no debugger, a deadline to stop."""
+
+    def __init__(self, app: HubApp) -> None:
+        super().__init__(
+            app, override_logging=False, redirect_stdouts=False, quiet=True
+        )
+        self.spinner = None
+        self._hub = app
+
+    def _schedule_shutdown(self, signal: Any) -> None:
+        exit_after(self._hub.stop_seconds, EXIT_STOP)
+        super()._schedule_shutdown(signal)
+
+    def _on_sigusr2(self) -> None:
+        """Faust would open a debugger here."""
+
+
+def make_app(
+    name: str, *, bootstrap: str, context: ssl.SSLContext | None, datadir: str
+) -> HubApp:
+    """A Faust app whose id, and so whose group, is `name`."""
+    brokers = ";".join(f"kafka://{one.strip()}" for one in bootstrap.split(","))
+    app = HubApp(
+        name,
+        broker=brokers,
+        broker_credentials=faust.SSLCredentials(context=context) if context else None,
+        store="memory://",
+        datadir=datadir,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=16,
+        stream_recovery_delay=0,
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=1,
+        broker_request_timeout=30,
+        consumer_metadata_max_age_ms=5000,
+        consumer_auto_offset_reset="earliest",
+        monitor=Silent(),
+    )
+    app.tls = context
+    return app

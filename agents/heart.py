@@ -1,0 +1,193 @@
+"""The heart of a worker: metrics, probes, the run file, hints, and signs of life.
+
+Rules (design: delivery, rule 12; the command):
+
+- Once a second: metrics of lag, the file ``run/<worker>.json``, offsets as hints.
+- A partition that has messages, a broker that answers, and no progress ends the
+  process; so does a loop that does not come round (the watchdog is a thread).
+- Nothing here decides anything about data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.deadlines import Watchdog
+from agents.frame import WorkerError
+from agents.partition import Condition, Partition
+from agents.runtime import Runtime
+from hub.core.errors import FencedError
+from hub.edge.metrics import Server
+
+BEAT_SECONDS = 1.0
+ENDS_SECONDS = 3.0
+"""How often the ends of the logs are asked for; also shows that the broker answers."""
+
+ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long nothing may happen.
+
+    Attributes:
+        stall_seconds: Without progress while there is lag and the broker answers.
+        step_seconds: In one step; a close of a cut may take long.
+        loop_seconds: Without a beat of the loop.
+    """
+
+    stall_seconds: float = 30.0
+    step_seconds: float = 300.0
+    loop_seconds: float = 30.0
+
+
+class Heart:
+    """Beats once a second in the loop of the app."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        worker: str,
+        run_folder: Path,
+        port: int,
+        patience: Patience,
+    ) -> None:
+        self._runtime = runtime
+        self._worker = worker
+        self._file = run_folder / f"{worker}.json"
+        self._patience = patience
+        self._watchdog = Watchdog(patience.loop_seconds)
+        self._started_ms = round(time.time() * 1000)
+        self._answered = 0.0
+        self._server = Server(
+            runtime.metrics, live=self.live, ready=self.ready, port=port
+        )
+
+    async def beat(self) -> None:
+        """Beat until the app stops."""
+        self._watchdog.start()
+        ends = hints = asyncio.create_task(asyncio.sleep(0))
+        asked = 0.0
+        while not self._runtime.app.should_stop:
+            self._watchdog.beat()
+            now = time.monotonic()
+            if ends.done() and now - asked >= ENDS_SECONDS:
+                asked = now
+                ends = asyncio.create_task(self._ends())
+            if hints.done():
+                hints = asyncio.create_task(self._runtime.hint())
+            self._measure()
+            self._write()
+            await self._stalled(now)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def live(self) -> dict[str, object]:
+        """Whether the loop comes round."""
+        age = self._watchdog.age
+        return {"ok": age < self._patience.loop_seconds, "beat_age_seconds": age}
+
+    def ready(self) -> dict[str, object]:
+        """Whether every partition given to this worker is at work."""
+        found = list(self._runtime.partitions.values())
+        waiting = [one.name for one in found if one.condition is Condition.OPENING]
+        stopped = [one.name for one in found if one.condition is Condition.STOPPED]
+        called = self._runtime.app.called_back
+        return {
+            "ok": called and not waiting and not stopped,
+            "assigned": called,
+            "opening": waiting,
+            "stopped": stopped,
+        }
+
+    async def _ends(self) -> None:
+        """Ask for the ends of all logs; an answer is a sign of life of the broker."""
+        partitions = self._runtime.partitions
+        consumer = self._runtime.app.consumer
+        try:
+            ends = await asyncio.wait_for(
+                consumer.highwaters(*partitions), ANSWER_SECONDS
+            )
+        except Exception:  # noqa: BLE001 - whatever it is, the broker did not answer
+            return
+        self._answered = time.monotonic()
+        for tp, end in ends.items():
+            if tp in partitions:
+                partitions[tp].end = end
+
+    def _measure(self) -> None:
+        found = list(self._runtime.partitions.values())
+        metrics = self._runtime.metrics
+        metrics.gauge("lag_messages", sum(one.lag for one in found))
+        metrics.gauge("lag_seconds", max(map(_age, found), default=0.0))
+        metrics.gauge("rebuild_messages", sum(one.rebuild for one in found))
+        conditions = Counter(one.condition for one in found)
+        for condition in Condition:
+            metrics.gauge("partitions", conditions[condition], outcome=condition)
+        metrics.gauge("partition_stopped", conditions[Condition.STOPPED])
+        sizes: Counter[str] = Counter()
+        for one in found:
+            if one.flowing:
+                try:
+                    sizes.update(one.state.measure())
+                except FencedError:
+                    continue
+        metrics.gauge("state_bytes", sizes["disk_bytes"])
+        metrics.gauge("state_keys", sizes["keys"])
+
+    def _write(self) -> None:
+        found = sorted(self._runtime.partitions.values(), key=lambda one: one.tp)
+        status = {
+            "worker": self._worker,
+            "stage": self._runtime.stage.name,
+            "pid": os.getpid(),
+            "metrics_port": self._server.port,
+            "started_ms": self._started_ms,
+            "updated_ms": round(time.time() * 1000),
+            "ready": self.ready()["ok"],
+            "partitions": [_status(one) for one in found],
+        }
+        draft = self._file.with_suffix(".new")
+        draft.write_text(json.dumps(status), "utf-8")
+        draft.rename(self._file)
+
+    async def _stalled(self, now: float) -> None:
+        if now - self._answered > 2 * (ENDS_SECONDS + ANSWER_SECONDS):
+            return
+        for one in self._runtime.partitions.values():
+            if not one.flowing or not one.lag:
+                one.progress = now
+                continue
+            limit = self._patience.stall_seconds
+            if one.stepping:
+                limit = self._patience.step_seconds
+            if now - one.progress > limit:
+                text = f"{one.name}: no progress for {limit:.0f} s"
+                await self._runtime.app.die(WorkerError(text))
+
+
+def _age(one: Partition) -> float:
+    """Seconds since the oldest waiting message was appended, as far as known."""
+    if one.pending_since_ms:
+        return max(0.0, time.time() - one.pending_since_ms / 1000)
+    return time.monotonic() - one.progress if one.lag else 0.0
+
+
+def _status(one: Partition) -> dict[str, object]:
+    return {
+        "topic": one.tp.topic,
+        "partition": one.tp.partition,
+        "condition": one.condition,
+        "position": one.folded,
+        "end": one.end,
+        "lag": one.lag,
+        "rebuild": one.rebuild,
+        "gaps": list(one.gaps),
+        "error": one.error,
+    }

@@ -1,0 +1,282 @@
+"""One input partition during one assignment: its state, its guard, its buffer.
+
+Rules (design: delivery, rules 3, 4 and 7):
+
+- A new assignment makes a new object, even for the same partition and worker.
+- The first message is the one at the stored position; it is compared, not folded. In a
+  partition without state it is the genesis record, which gives the log its identity.
+- Messages wait in a buffer and are taken out as chunks. A chunk is closed by its size,
+  by its count, or when its first message has waited long enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+from faust.types import TP
+
+from hub.core import guard
+from hub.core.errors import FencedError, LogError
+from hub.core.guard import Attempt, Position, Verdict
+from hub.core.log import Incoming, Source
+from hub.edge.state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkPolicy:
+    """When a chunk is closed; whichever comes first.
+
+    The runtime does not see rows. With blocks of 1,000 rows a full chunk holds 32,000
+    of them, with blocks of 20,000 rows two to four blocks: enough to fold at full
+    speed, and small enough for the memory of a step.
+    """
+
+    messages: int = 32
+    size_bytes: int = 1 << 20
+    linger_seconds: float = 0.05
+
+
+class Condition(StrEnum):
+    """How a partition is doing."""
+
+    OPENING = "opening"  # its state is not open yet
+    CHECKING = "checking"  # the log has not shown yet that it is the right one
+    RUNNING = "running"
+    STOPPED = "stopped"  # waits for a person
+    GONE = "gone"  # taken away
+
+
+class Partition:
+    """One input partition during one assignment; lives in the loop of the app."""
+
+    def __init__(self, tp: TP, generation: int, policy: ChunkPolicy) -> None:
+        self.tp = tp
+        self.name = f"{tp.topic}/{tp.partition}"
+        self.generation = generation
+        self.condition = Condition.OPENING
+        self.error = ""
+        self.held_back = False
+        self.source: Source | None = None
+        self.position: Position | None = None
+        self.following = 0
+        self.end = 0
+        self.gaps: tuple[str, ...] = ()
+        self.hint: tuple[int, str] = (0, "")
+        self.hinted = 0
+        self.opening: asyncio.Task[None] | None = None
+        self.working: asyncio.Task[None] | None = None
+        self.recovering: asyncio.Task[None] | None = None
+        self.attempt: Attempt | None = None
+        self.progress = time.monotonic()
+        self.stepping = 0.0
+        self.pending_bytes = 0
+        self.pending_since_ms = 0
+        self._policy = policy
+        self._state: State | None = None
+        self._suspect_until = -1
+        self._buffer: deque[Incoming] = deque()
+        self._buffer_bytes = 0
+        self._first_at = 0.0
+        self._arrived = asyncio.Event()
+        self._full = asyncio.Event()
+
+    @property
+    def state(self) -> State:
+        """The open state."""
+        if self._state is None:
+            raise FencedError(f"{self.name}: its state is not open")
+        return self._state
+
+    @property
+    def flowing(self) -> bool:
+        """Whether messages are wanted."""
+        return self.condition in (Condition.CHECKING, Condition.RUNNING)
+
+    @property
+    def folded(self) -> int:
+        """Offset of the last message folded in; -1 before the first."""
+        return self.position.offset if self.position else -1
+
+    @property
+    def lag(self) -> int:
+        """Messages in the log that are not folded in, as far as known."""
+        return max(0, self.end - self.folded - 1)
+
+    @property
+    def rebuild(self) -> int:
+        """Messages until the state is where a lost one had been."""
+        return max(0, self._silent_until - self.folded - 1)
+
+    def load(self, state: State) -> None:
+        """Take the state over; runs in a thread, before anything flows.
+
+        Raises:
+            LogError: If its position is unreadable, or the next message killed the
+                worker too often.
+        """
+        self._state = state
+        position, attempt = state.get_many([guard.POSITION_KEY, guard.ATTEMPT_KEY])
+        if position is not None:
+            self.position = guard.decode_position(position)
+            self.following = self.position.offset
+            self.source = Source(
+                topic=self.tp.topic,
+                partition=self.tp.partition,
+                log=self.position.log,
+            )
+        self.attempt = guard.decode_attempt(attempt)
+        if self.attempt is not None and self.attempt.first == self.folded + 1:
+            self._doubt(self.attempt, state)
+
+    def _doubt(self, attempt: Attempt, state: State) -> None:
+        if attempt.hopeless:
+            # Forgotten at once: the next start, after somebody mended it, tries again.
+            state.write({guard.ATTEMPT_KEY: None})
+            raise LogError(
+                f"{self.name}: the worker died {attempt.deaths} times (and began "
+                f"{attempt.starts} times) at offset {attempt.first}; skip it with a "
+                "signed entry in the config bundle, or mend the cause, and restart"
+            )
+        if attempt.suspect:
+            self._suspect_until = attempt.last
+
+    def offer(self, message: Incoming) -> Verdict:
+        """Guard one message; the next one is buffered (or compared, see module).
+
+        Raises:
+            LogError: If this is not the log the state was made from.
+        """
+        verdict = guard.decide(message.offset, self.following)
+        if verdict is not Verdict.NEXT:
+            return verdict
+        topic, number = self.tp
+        self.following += 1
+        if self.condition is Condition.CHECKING:
+            if self.position is not None:
+                guard.recognise(topic, number, self.position, message)
+                self.condition = Condition.RUNNING
+                return verdict
+            self.source = guard.adopt(topic, number, message)
+            self.condition = Condition.RUNNING
+        self._append(message)
+        return verdict
+
+    def placed(self, start: int, end: int) -> None:
+        """Compare the guard with what the log holds, before a seek back.
+
+        Raises:
+            LogError: If the log lost what has to follow.
+        """
+        following = self.following
+        if self.condition is Condition.CHECKING and self.position is not None:
+            # Retention may have taken the message at the position, not the next one.
+            following = self.position.offset + 1
+        guard.placed(self.tp.topic, self.tp.partition, following, start, end)
+        if start > self.following:
+            self.following = following
+            self.condition = Condition.RUNNING
+
+    async def chunk(self) -> list[Incoming]:
+        """Wait for messages and take a chunk out of the buffer."""
+        await self._arrived.wait()
+        wait = self._policy.linger_seconds - (time.monotonic() - self._first_at)
+        if wait > 0 and not self._full.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), wait)
+        return self._take()
+
+    def silent(self, chunk: list[Incoming]) -> bool:
+        """Whether the outputs of `chunk` were acknowledged before a state was lost."""
+        return chunk[-1].offset < self._silent_until
+
+    def stored(self, position: Position) -> None:
+        """A chunk is done: its batch is written."""
+        self.position = position
+        self.pending_bytes = self._buffer_bytes
+        self.pending_since_ms = self._buffer[0].time_ms if self._buffer else 0
+        self.progress = time.monotonic()
+
+    def after(self, chunk: list[Incoming]) -> Position:
+        """The position once `chunk` is folded in."""
+        if self.position is not None:
+            return self.position.after(chunk)
+        if self.source is None:
+            raise FencedError(f"{self.name}: has no identity yet")
+        start = Position(offset=-1, log=self.source.log, digest=b"", clock_ms=0)
+        return start.after(chunk)
+
+    def stop(self, error: str) -> None:
+        """Stop and wait for a person."""
+        self.condition = Condition.STOPPED
+        self.error = error
+        self._clear()
+
+    def kill(self) -> None:
+        """The partition is taken away: fence the state, drop what waits."""
+        self.condition = Condition.GONE
+        if self._state is not None:
+            self._state.kill()
+        for task in (self.working, self.recovering):
+            if task is not None:
+                task.cancel()
+        self._clear()
+
+    def shut(self) -> None:
+        """Give up the state; runs in a thread, after :meth:`kill`."""
+        if self._state is not None:
+            self._state.close()
+
+    @property
+    def _silent_until(self) -> int:
+        offset, log = self.hint
+        return offset if self.source and log == self.source.log.hex() else 0
+
+    def _append(self, message: Incoming) -> None:
+        if not self._buffer:
+            self._first_at = time.monotonic()
+        if not self.pending_bytes:
+            self.pending_since_ms = message.time_ms
+        size = len(message.value)
+        self._buffer.append(message)
+        self._buffer_bytes += size
+        self.pending_bytes += size
+        self._arrived.set()
+        if (
+            len(self._buffer) >= self._policy.messages
+            or self._buffer_bytes >= self._policy.size_bytes
+        ):
+            self._full.set()
+
+    def _take(self) -> list[Incoming]:
+        first = self._buffer[0].offset
+        most = 1 if first <= self._suspect_until else self._policy.messages
+        chunk: list[Incoming] = []
+        size = 0
+        while self._buffer and len(chunk) < most and size < self._policy.size_bytes:
+            # A chunk is wholly silent or wholly spoken.
+            if chunk and self._buffer[0].offset == self._silent_until:
+                break
+            chunk.append(self._buffer.popleft())
+            size += len(chunk[-1].value)
+        self._buffer_bytes -= size
+        self._full.clear()
+        if not self._buffer:
+            self._arrived.clear()
+        return chunk
+
+    def _clear(self) -> None:
+        self._buffer.clear()
+        self._buffer_bytes = self.pending_bytes = self.pending_since_ms = 0
+        self._arrived.clear()
+        self._full.clear()
+
+    def begun(self, chunk: list[Incoming]) -> Attempt:
+        """The attempt to note down for `chunk`."""
+        last = max(chunk[-1].offset, self._suspect_until)
+        self.attempt = guard.begin(self.attempt, chunk[0].offset, last)
+        return self.attempt

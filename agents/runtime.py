@@ -1,0 +1,310 @@
+"""One loop for all stages: guard, step, send, acknowledge, store.
+
+Rules (design: delivery, rules 2 to 7 and 12):
+
+- Order of a chunk: compute, send, await every acknowledgement, write the batch, and
+  only later commit the offset as a hint. Past the deadline for acknowledgements the
+  process ends: a new producer would send twice.
+- A step runs in a thread, one at a time; the loop stays free for the group.
+- :class:`~hub.core.errors.LogError` and :class:`~hub.core.errors.BundleError` stop
+  their partition; any other exception ends the process.
+- Nothing is taken from a partition that is not ours in this very assignment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from faust.types import TP, Message
+
+from agents.custody import Custody
+from agents.frame import HubApp, WorkerError
+from agents.partition import ChunkPolicy, Condition, Partition
+from hub.core import guard
+from hub.core.errors import BundleError, FencedError, LogError, MachineError
+from hub.core.guard import Verdict
+from hub.core.log import Incoming, Send
+from hub.core.stage import Result, Stage
+from hub.core.state import Overlay
+from hub.edge.metrics import Metrics
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+OPEN_SECONDS = 10.0
+"""How long an assignment waits for its states; the rest follow one by one."""
+
+RECOVER_SECONDS = 0.5
+"""The least time between two seeks back of one partition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of a worker.
+
+    Attributes:
+        chunk: When a chunk is closed.
+        buffer_bytes: Input held in memory, over all partitions.
+        ack_seconds: Deadline for the broker to acknowledge a chunk's outputs.
+        sync: Whether every batch is fsynced (see :mod:`hub.edge.state`).
+    """
+
+    chunk: ChunkPolicy = field(default_factory=ChunkPolicy)
+    buffer_bytes: int = 16 << 20
+    ack_seconds: float = 30.0
+    sync: bool = False
+
+
+class Runtime:
+    """Drives one stage over the partitions of this worker."""
+
+    def __init__(
+        self, app: HubApp, stage: Stage, folder: Path, metrics: Metrics, limits: Limits
+    ) -> None:
+        self.app = app
+        self.stage = stage
+        self.metrics = metrics
+        self.limits = limits
+        self.partitions: dict[TP, Partition] = {}
+        self._custody = Custody(folder)
+        self._roomy = asyncio.Event()
+        self._steps = ThreadPoolExecutor(1, thread_name_prefix="step")
+        self._stores = ThreadPoolExecutor(1, thread_name_prefix="store")
+
+    # What the frame asks for (agents.frame.Hooks).
+
+    async def assigned(self, partitions: set[TP], generation: int) -> None:
+        """Make the partitions of this assignment and begin to open their states."""
+        self.metrics.count("rebalances_total")
+        await self._take_away(list(self.partitions.values()))
+        for tp in partitions:
+            one = Partition(tp, generation, self.limits.chunk)
+            self.partitions[tp] = one
+            one.opening = asyncio.create_task(self._open(one))
+
+    async def revoked(self, _partitions: set[TP]) -> None:
+        """Let go of everything: a rebalance of this group always takes all."""
+        await self._take_away(list(self.partitions.values()))
+
+    async def seeks(self, partitions: set[TP]) -> Mapping[TP, int | None]:
+        """Wait for the states, then say where each partition begins."""
+        mine = [self.partitions[tp] for tp in partitions if tp in self.partitions]
+        opening = [one.opening for one in mine if one.opening is not None]
+        if opening:
+            await asyncio.wait(opening, timeout=OPEN_SECONDS)
+        await self._hints(mine)
+        for one in mine:
+            one.held_back = not one.flowing
+        return {one.tp: one.following if one.flowing else None for one in mine}
+
+    async def stopping(self) -> None:
+        """Leave nothing open: the next owner is waiting."""
+        await self.hint()
+        await self._take_away(list(self.partitions.values()))
+
+    # Messages in.
+
+    async def take(self, message: Message) -> None:
+        """Guard one message; waits while too much is buffered."""
+        one = self.partitions.get(message.tp)
+        generation = getattr(message, "generation_id", None)
+        if one is None or one.generation != generation or not one.flowing:
+            self.metrics.count("messages_total", outcome="stale")
+            return
+        incoming = Incoming(
+            offset=message.offset,
+            time_ms=round(message.timestamp * 1000),
+            value=message.value or b"",
+        )
+        try:
+            verdict = one.offer(incoming)
+        except LogError as error:
+            self.stop(one, error)
+            return
+        if verdict is Verdict.NEXT:
+            await self._room()
+            return
+        self.metrics.count("messages_total", outcome=verdict.name.lower())
+        if verdict is Verdict.GAP or one.condition is Condition.CHECKING:
+            self._recover_soon(one)
+
+    async def _room(self) -> None:
+        while self._pending_bytes() >= self.limits.buffer_bytes:
+            self._roomy.clear()
+            await self._roomy.wait()
+
+    def _pending_bytes(self) -> int:
+        return sum(one.pending_bytes for one in self.partitions.values())
+
+    # Opening and shutting.
+
+    async def _open(self, one: Partition) -> None:
+        try:
+            if not await self._custody.load(one):
+                return
+            one.working = asyncio.create_task(self._work(one))
+            if one.held_back:
+                await self._hints([one])
+                consumer = self.app.consumer
+                await consumer.seek_wait({one.tp: one.following})
+                consumer.resume_partitions({one.tp})
+        except FencedError:
+            pass
+        except (LogError, MachineError) as error:
+            self.stop(one, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is ends the process
+            await self._end(one, error)
+
+    async def _hints(self, ones: Sequence[Partition]) -> None:
+        """For states that were lost: how far their outputs had been acknowledged."""
+        fresh = {one.tp: one for one in ones if one.flowing and one.position is None}
+        if fresh:
+            for tp, hint in (await self.app.hinted(set(fresh))).items():
+                fresh[tp].hint = hint
+
+    async def _take_away(self, victims: Sequence[Partition]) -> None:
+        for one in victims:
+            self.partitions.pop(one.tp, None)
+            one.kill()
+            self.metrics.gaps(one.gaps, ())
+        self._roomy.set()
+        for one in victims:
+            if one.opening is not None:
+                await asyncio.wait([one.opening])
+            await self._custody.shut(one)
+
+    def stop(self, one: Partition, error: Exception) -> None:
+        """Stop one partition; the others go on."""
+        if one.condition is Condition.GONE:
+            return
+        logger.error("%s stops: %s", one.name, error)
+        one.stop(str(error))
+        self.app.consumer.pause_partitions({one.tp})
+        self._roomy.set()
+
+    async def hint(self) -> None:
+        """Commit what was stored since the last time, as a hint."""
+        moved = {
+            one.tp: (one.position.offset + 1, one.position.log.hex())
+            for one in self.partitions.values()
+            if one.position is not None and one.position.offset >= one.hinted
+        }
+        if moved and await self.app.hint(moved):
+            for tp, (following, _) in moved.items():
+                if tp in self.partitions:
+                    self.partitions[tp].hinted = following
+
+    # Seeking back.
+
+    def _recover_soon(self, one: Partition) -> None:
+        if one.recovering is None or one.recovering.done():
+            one.recovering = asyncio.create_task(self._recover(one))
+
+    async def _recover(self, one: Partition) -> None:
+        consumer = self.app.consumer
+        try:
+            start = (await consumer.earliest_offsets(one.tp))[one.tp]
+            end = (await consumer.highwaters(one.tp))[one.tp]
+            one.placed(start, end)
+            if one.flowing:
+                await consumer.seek_wait({one.tp: one.following})
+                self.metrics.count("seeks_total")
+        except LogError as error:
+            self.stop(one, error)
+        except Exception as error:  # noqa: BLE001 - the next gap tries again
+            logger.warning("%s: seek failed: %s", one.name, type(error).__name__)
+        await asyncio.sleep(RECOVER_SECONDS)
+
+    # Chunks.
+
+    async def _work(self, one: Partition) -> None:
+        try:
+            while one.flowing:
+                await self._fold(one, await one.chunk())
+        except FencedError:
+            logger.info("%s: a chunk was fenced", one.name)
+        except (LogError, BundleError) as error:
+            self.stop(one, error)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a panic in Rust is one of these
+            await self._end(one, error)
+
+    async def _end(self, one: Partition, error: BaseException) -> None:
+        """End the process; the error's own text may quote data and is not logged."""
+        logger.critical("%s: the worker ends", one.name, exc_info=error)
+        text = f"{one.name}: {type(error).__name__} after offset {one.folded}"
+        await self.app.die(WorkerError(text))
+
+    async def _fold(self, one: Partition, chunk: list[Incoming]) -> None:
+        began = time.monotonic()
+        one.stepping = began
+        overlay, result = await self._in(self._steps, self._step, one, chunk)
+        one.stepping = 0.0
+        stepped = time.monotonic()
+        if result.sends and not one.silent(chunk):
+            await self._send(one, result.sends)
+        acked = time.monotonic()
+        position = one.after(chunk)
+        overlay.put(guard.POSITION_KEY, guard.encode_position(position))
+        await self._in(self._stores, one.state.write, overlay.pending, self.limits.sync)
+        one.stored(position)
+        self._roomy.set()
+        done = time.monotonic()
+        metrics = self.metrics
+        metrics.count("messages_total", len(chunk), outcome="applied")
+        metrics.time("step_seconds", stepped - began)
+        metrics.time("ack_seconds", acked - stepped)
+        metrics.time("write_seconds", done - acked)
+        metrics.time("chunk_seconds", done - began)
+        metrics.take(result.counts, result.gauges)
+        metrics.gaps(one.gaps, result.gaps)
+        one.gaps = result.gaps
+
+    def _step(self, one: Partition, chunk: list[Incoming]) -> tuple[Overlay, Result]:
+        """In a thread: note the attempt, then compute."""
+        if one.source is None:
+            raise FencedError(f"{one.name}: has no identity yet")
+        state = one.state
+        attempt = one.begun(chunk)
+        state.write({guard.ATTEMPT_KEY: guard.encode_attempt(attempt)})
+        overlay = Overlay(state)
+        try:
+            return overlay, self.stage.step(overlay, one.source, chunk)
+        except (FencedError, LogError, BundleError):
+            raise
+        except BaseException:
+            died = guard.died(attempt)
+            state.write({guard.ATTEMPT_KEY: guard.encode_attempt(died)})
+            raise
+
+    async def _send(self, one: Partition, sends: Sequence[Send]) -> None:
+        if one.state.dead:
+            raise FencedError(f"{one.name}: taken away before its outputs were sent")
+        producer = self.app.producer_own
+        async with asyncio.timeout(self.limits.ack_seconds):
+            acks = [
+                await producer.send(
+                    send.topic,
+                    send.value,
+                    key=send.key,
+                    partition=send.partition,
+                    headers=list(send.headers),
+                )
+                for send in sends
+            ]
+            await asyncio.gather(*acks)
+        self.metrics.count("sends_total", len(sends))
+
+    async def _in(
+        self, executor: ThreadPoolExecutor, call: Callable[..., T], *args: object
+    ) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(executor, call, *args)
