@@ -1,0 +1,1 @@
+"""A reproducible year of ten ministries: people, papers, records and the truth."""
