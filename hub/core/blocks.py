@@ -198,12 +198,13 @@ def _cut(
     if count > rows_max:
         middle = _middle(tables, rows_max * (-(-count // rows_max) // 2))
     if middle is None:
-        plain = encode(Sections(sections=tuple(_section(*table) for table in tables)))
-        if len(plain) > BLOCK_BYTES_AIM and count > 1:
+        sections = tuple(_section(*table) for table in tables)
+        size = sum(len(section.container) for section in sections)
+        if size > BLOCK_BYTES_AIM and count > 1:
             middle = _middle(tables, count // 2)
         if middle is None:
             # Also a coordinate with very many rows: only the hard bound refuses it.
-            yield to, plain
+            yield to, encode(Sections(sections=sections))
             return
     below = [(name, _upto(frame, middle), text) for name, frame, text in tables]
     above = [(name, unseen(frame, middle), text) for name, frame, text in tables]
