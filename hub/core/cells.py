@@ -15,6 +15,7 @@ Rules (docs/disclosure.md, "What a cell keeps"):
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -245,3 +246,30 @@ def plus(a: pl.DataFrame, b: pl.DataFrame) -> pl.DataFrame:
     for name in SUMS[3:]:
         out[name] = out[name] % PRIME
     return pl.DataFrame(out)
+
+
+def _rows_schema() -> str:
+    """Rows of ``hub.cells``: a place, the sums, and contributions where kept."""
+    places = ("table", "period", "area", "sex", "d1", "d2")
+    numbers = (*SUMS, "persons", "top1", "top2")
+    fields = [
+        ("origin_offset", "long"),
+        ("origin_row", "int"),
+        *((name, "string") for name in places),
+        *((name, "long") for name in numbers),
+    ]
+    return json.dumps(
+        {
+            "type": "record",
+            "name": "cells",
+            "namespace": "kerwen",
+            "fields": [
+                {"name": name, "type": ["null", kind], "default": None}
+                for name, kind in fields
+            ],
+        },
+        separators=(",", ":"),
+    )
+
+
+SCHEMA = _rows_schema()

@@ -108,7 +108,7 @@ DATAFLOWS = [
     dataflow(
         "declaration",
         Domain.NONE,
-        "period:period complete:boolean nil:boolean dataflow:string lag:int",
+        "period:period complete:boolean nil:boolean dataflow:string late_days:int",
         reserved=True,
     ),
     dataflow("population", Domain.NONE, "year:period sex:code value:long"),
@@ -123,6 +123,13 @@ CITIZENSHIP = Dimension(
     grouping="citizenship_g",
 )
 DIRECTION = Dimension(id="DIRECTION", codelist="CL_DIRECTION", field="direction")
+MEMBER = Dimension(
+    id="MEMBER",
+    codelist="CL_MEMBER",
+    field="member",
+    mapping={"TM/GOV/sms": "sms", "TM/GOV/mef": "mef"},
+)
+DATAFLOW = Dimension(id="DATAFLOW", codelist="CL_DATAFLOW", field="dataflow")
 CORRIDOR = Dimension(id="CORRIDOR", codelist="CL_CORRIDOR", field="corridor")
 MEANS = Dimension(
     id="MEANS", codelist="CL_MEANS", field="means", mapping={"a": "A", "b": "B"}
@@ -192,8 +199,28 @@ def persons(name: str, assign: str, *dimensions: Dimension, **kwargs: Any) -> Ta
     )
 
 
+def declared(name: str, frequency: str, *more: Condition) -> Table:
+    """Declarations complete, by member and dataflow."""
+    return table(
+        name,
+        dataflow="declaration",
+        time="period",
+        frequency=frequency,
+        sex=False,
+        dimensions=(MEMBER, DATAFLOW),
+        policy="N",
+        internal=True,
+        where=(Condition(field="complete", op="eq", value=True), *more),
+    )
+
+
+IN_TIME = Condition(field="late_days", op="le", value=20)
 ENTRY = Condition(field="direction", op="eq", value="ENTRY")
 TABLES = [
+    declared("DECLARED", "M"),
+    declared("DECLARED_Q", "Q"),
+    declared("DECLARED_A", "A"),
+    declared("DECLARED_ON_TIME", "M", IN_TIME),
     table("EVT", dimensions=(DIRECTION, CITIZENSHIP), area="area", policy="E"),
     table("WAGE", measure=Measure.MEAN, value="wage", frequency="A", policy="S"),
     persons("FIRST", "first", CITIZENSHIP, AGE, where=(ENTRY,)),
@@ -238,6 +265,18 @@ TABLES = [
         scale=1000,
         policy="R",
         unit="PER_1000_POP",
+    ),
+    table(
+        "CMP",
+        measure=Measure.COMPLETENESS,
+        dataflow=None,
+        time=None,
+        dimensions=(Dimension(id="MEMBER", codelist="CL_MEMBER", field=None),),
+        sex=False,
+        numerator=Component(table="DECLARED_ON_TIME", where={}),
+        scale=100,
+        policy="N",
+        unit="PT",
     ),
 ]
 

@@ -13,15 +13,13 @@ Rules (docs/data-path.md, "Aggregate"):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import polars as pl
 
-from hub.core import cells
-from hub.core.catalogue.model import Catalogue, Domain, Measure
+from hub.core import cells, period
+from hub.core.catalogue.model import Measure
 from hub.core.indicators import timeline
 from hub.core.indicators.choice import chosen
-from hub.core.indicators.plan import PLACE, Plan, age_code, plans, value_of
+from hub.core.indicators.plan import PLACE, Plan, age_code, value_of
 from hub.core.indicators.stock import postings
 
 IDENTITY = ("key", "h1", "h2", "h3")
@@ -47,7 +45,7 @@ def cells_of(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
 def person_cells(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
     """Signed cells of a table by person, from whole persons."""
     make = postings if plan.table.measure is Measure.STOCK else chosen
-    rows = make(plan, _sequenced(facts))
+    rows = make(plan, sequenced(facts))
     rows = rows.hstack(cells.identity(rows["person"]))
     return _sum(plan, rows.with_columns(total=pl.lit(0, dtype=pl.Int64)))
 
@@ -76,30 +74,13 @@ def with_identity(facts: pl.DataFrame) -> pl.DataFrame:
     return facts.hstack(cells.identity(facts["record"]))
 
 
-def all_cells(
-    catalogue: Catalogue, active: Mapping[str, pl.DataFrame], domain: Domain
-) -> pl.DataFrame:
-    """Every cell of a domain from its active facts, for the audit.
-
-    Args:
-        catalogue: What was declared.
-        active: Dataflow → its active facts, as in ``hub.facts``, all persons whole.
-        domain: Which domain's tables.
-    """
-    found = [pl.DataFrame(schema=CELL_SCHEMA).drop("seq")]
-    for plan in plans(catalogue, domain):
-        if plan.dataflow in active:
-            make = person_cells if plan.by_person else cells_of
-            found.append(make(plan, active[plan.dataflow]).drop("seq"))
-    return live(pl.concat(found)).sort(["table", *PLACE])
-
-
 def live(frame: pl.DataFrame) -> pl.DataFrame:
     """The cells that are not zero."""
     return frame.filter(pl.any_horizontal(pl.col(*cells.SUMS) != 0))
 
 
-def _sequenced(facts: pl.DataFrame) -> pl.DataFrame:
+def sequenced(facts: pl.DataFrame) -> pl.DataFrame:
+    """The facts with a column ``seq``."""
     if "seq" in facts.columns:
         return facts
     return facts.with_columns(seq=pl.lit(0, dtype=pl.Int64))
@@ -109,7 +90,7 @@ def _placed(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
     """The facts that count, with at, area, sex, d1, d2 and total."""
     table = plan.table
     kind = plan.fields[str(table.time)].kind
-    rows = _sequenced(facts).filter(plan.holds)
+    rows = sequenced(facts).filter(plan.holds)
     rows = rows.with_columns(
         timeline.index(pl.col(str(table.time)), kind, table.frequency).alias("at"),
         value_of(table).alias("total"),
@@ -129,7 +110,7 @@ def _sum(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _labelled(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
-        timeline.labels(rows["at"], plan.table.frequency).alias("period"),
+        period.ordinal_label(pl.col("at"), plan.table.frequency).alias("period"),
         pl.lit(plan.table.id).alias("table"),
     )
 

@@ -18,6 +18,7 @@ import polars as pl
 
 from hub.core.indicators import timeline
 from hub.core.indicators.plan import Plan
+from hub.core.period import PER_YEAR
 
 FOREVER = 2**30
 """An index no period reaches: the end of what does not end."""
@@ -93,7 +94,7 @@ def _winners(rows: pl.DataFrame) -> pl.DataFrame:
 def _cut_by_age(plan: Plan, stays: pl.DataFrame, name: str) -> pl.DataFrame:
     """Each stay in as many pieces as it has bands; outside all bands it is dropped."""
     dimension = plan.ages[name]
-    per = timeline.PER_YEAR[plan.table.frequency]
+    per = PER_YEAR[plan.table.frequency]
     born = pl.col("birth_year").cast(pl.Int32) * per
     unknown = stays.filter(pl.col("birth_year").is_null())
     pieces = [unknown.with_columns(pl.lit(dimension.other).alias(name))]

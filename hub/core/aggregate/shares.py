@@ -1,0 +1,98 @@
+"""Who contributed how much to a cell, for tables under dominance rules.
+
+State (keys are the letter and what follows):
+
+- ``t`` table|period|area|sex|d1|d2| person (16 bytes) → n, a, b.
+
+Rules:
+
+- Contributions are kept per person, so the number of distinct persons and the two
+  largest survive corrections, merges and splits; they are looked up at a cut only.
+- Persons of different partitions are different, so at release numbers add and the
+  largest two are the largest two of all partitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import polars as pl
+
+from hub.core.indicators.batch import SHARES
+from hub.core.indicators.margins import expand
+from hub.core.indicators.plan import PLACE, Plan
+from hub.core.state import Overlay
+
+KIND = b"t"
+ID_SIZE = 16
+ROW = np.dtype([("n", "<i4"), ("a", "<i8"), ("b", "<i8")])
+_ZERO = bytes(ROW.itemsize)
+
+
+def fold(overlay: Overlay, plan: Plan, shares: pl.DataFrame) -> None:
+    """Add signed contributions (:func:`hub.core.indicators.batch.shares_of`)."""
+    places = shares.select(pl.concat_str(PLACE, separator="|"))["period"]
+    head = KIND + plan.table.id.encode() + b"|"
+    keys = [
+        head + place.encode() + b"|" + person
+        for place, person in zip(places, shares["person"], strict=True)
+    ]
+    stored = overlay.get_many(keys)
+    rows = np.frombuffer(b"".join(v or _ZERO for v in stored), dtype=ROW).copy()
+    for name in SHARES:
+        rows[name] += shares[name].to_numpy().astype(ROW[name])
+    flat, size = rows.tobytes(), ROW.itemsize
+    pending = overlay.pending
+    for at, key in enumerate(keys):
+        value = flat[at * size : (at + 1) * size]
+        pending[key] = None if value == _ZERO else value
+
+
+def margins(overlay: Overlay, plan: Plan, periods: Iterable[str]) -> pl.DataFrame:
+    """Persons, top1 and top2 of every cell and margin of the periods."""
+    found = [_margins(plan, _scan(overlay, plan, period)) for period in periods]
+    return pl.concat(found)
+
+
+def _scan(overlay: Overlay, plan: Plan, period: str) -> pl.DataFrame:
+    prefix = KIND + f"{plan.table.id}|{period}|".encode()
+    keys, values = [], []
+    for key, value in overlay.scan(prefix):
+        keys.append(key[len(prefix) :])
+        values.append(value)
+    rows = np.frombuffer(b"".join(values), dtype=ROW)
+    frame = pl.DataFrame(
+        {
+            "place": pl.Series([key[: -ID_SIZE - 1] for key in keys], dtype=pl.Binary),
+            "person": pl.Series([key[-ID_SIZE:] for key in keys], dtype=pl.Binary),
+            **{name: pl.Series(rows[name].astype(np.int64)) for name in SHARES},
+        }
+    )
+    parts = pl.col("place").cast(pl.String).str.split_exact("|", len(PLACE) - 2)
+    return (
+        frame.with_columns(parts.struct.rename_fields(PLACE[1:]))
+        .unnest("place")
+        .with_columns(pl.lit(period).alias("period"))
+    )
+
+
+def _margins(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
+    """A person is one contributor of a margin, whatever cells lie behind."""
+    if not plan.grouped:
+        whole = [pl.col(name).sum() for name in SHARES]
+        rows = expand(plan.table, rows, whole, by=["person"])
+        people = (pl.col("n") > 0).cast(pl.Int64).sum()
+        top = pl.col("a").top_k(2)
+        return rows.group_by(PLACE).agg(
+            people.alias("persons"),
+            top.get(0, null_on_oob=True).alias("top1"),
+            top.get(1, null_on_oob=True).fill_null(0).alias("top2"),
+        )
+    top = pl.col("a").append(pl.col("b")).top_k(2)
+    each = [
+        pl.col("n").sum().alias("persons"),
+        top.get(0, null_on_oob=True).alias("top1"),
+        top.get(1, null_on_oob=True).fill_null(0).alias("top2"),
+    ]
+    return expand(plan.table, rows, each)

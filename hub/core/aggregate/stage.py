@@ -1,0 +1,240 @@
+"""Aggregate: one input partition of ``hub.facts.<domain>`` to ``hub.cells``.
+
+State (keys are the letter and what follows; see also snapshot, shares, people):
+
+- ``k`` → clock, generation and configuration of the newest block.
+
+Rules (delivery, rules 5 to 8; docs/data-path.md, "Aggregate"):
+
+- All messages of a chunk are folded together: one look-up and one write a cell.
+- Cells go out as absolute values; a row's origin is the fact that changed it last, so
+  a stretch sent again in other pieces never hides a change. Between two cuts this view
+  may lag after a crash; the snapshot of a cut is exact.
+- At a marker everything before it is folded first, then the snapshot of its tables
+  goes out, then "complete" with the number of rows.
+- A block that begins above what is covered is held and named as a gap.
+
+Invariant: state after a message is a function of the log, not of the chunks.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from hub.core import blocks, cells, coverage
+from hub.core.aggregate import shares, snapshot
+from hub.core.aggregate.people import shelves
+from hub.core.blocks import InternalKey, Part
+from hub.core.catalogue.model import Catalogue, Domain
+from hub.core.catalogue.schemas import facts_schema
+from hub.core.cut import needed
+from hub.core.indicators import batch
+from hub.core.indicators.plan import plans
+from hub.core.log import ROW_LAST, Coordinate, Incoming, Send, Source
+from hub.core.messages import Block, BlockHeader, Close, Section, decode
+from hub.core.stage import Result, Series
+from hub.core.state import Overlay
+from hub.core.topics import CELLS, facts_topic
+
+CARRIED = b"k"
+_CARRIED = struct.Struct("<qi32s")
+ROWS = ROW_LAST + 1
+"""`seq` is message offset × ROWS + row: where a fact stands, in one number."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Chunk:
+    """What one step has gathered and not yet folded."""
+
+    start: Coordinate
+    header: BlockHeader | None = None
+    clock_ms: int = 0
+    generation: int = 0
+    config: bytes = bytes(32)
+    facts: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
+    gaps: dict[str, None] = field(default_factory=dict)
+    counts: Counter[Series] = field(default_factory=Counter)
+
+
+class Aggregate:
+    """The stage; one instance serves any number of partitions."""
+
+    name = "aggregate"
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        facts_key: InternalKey,
+        cells_key: InternalKey,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._catalogue = catalogue
+        self._facts_key = facts_key
+        self._cells_key = cells_key
+        self._entropy = entropy
+        self._domains = {facts_topic(domain): domain for domain in Domain}
+        self._plans = {domain: plans(catalogue, domain) for domain in Domain}
+        self._shelves = {
+            domain: shelves(found) for domain, found in self._plans.items()
+        }
+        self._schemas = {
+            flow.id: facts_schema(flow) for flow in catalogue.dataflows.values()
+        }
+
+    def step(
+        self, overlay: Overlay, source: Source, messages: Sequence[Incoming]
+    ) -> Result:
+        """See :class:`hub.core.stage.Stage`."""
+        domain = self._domains[source.topic]
+        chunk = _Chunk(start=Coordinate(offset=messages[0].offset - 1, row=ROW_LAST))
+        self._resume(overlay, chunk)
+        for message in messages:
+            self._take(overlay, domain, chunk, message)
+        last = Coordinate(offset=messages[-1].offset, row=ROW_LAST)
+        self._flush(overlay, domain, chunk, last)
+        carried = _CARRIED.pack(chunk.clock_ms, chunk.generation, chunk.config)
+        overlay.put(CARRIED, carried)
+        values = blocks.seal(
+            chunk.parts,
+            stage=self.name,
+            source=source,
+            start=chunk.start,
+            config=chunk.config,
+            generation=chunk.generation,
+            key=self._cells_key,
+            entropy=self._entropy,
+        )
+        sends = [Send(topic=CELLS, partition=0, key=None, value=v) for v in values]
+        return Result(sends=sends, counts=dict(chunk.counts), gaps=tuple(chunk.gaps))
+
+    def _resume(self, overlay: Overlay, chunk: _Chunk) -> None:
+        stored = overlay.get(CARRIED)
+        if stored is not None:
+            chunk.clock_ms, chunk.generation, chunk.config = _CARRIED.unpack(stored)
+
+    def _take(
+        self, overlay: Overlay, domain: Domain, chunk: _Chunk, message: Incoming
+    ) -> None:
+        """Gather one message; a marker folds what is before it."""
+        block = decode(message.value)
+        if not isinstance(block, Block):
+            return  # genesis and configuration: covered, nothing to count
+        header, sections = blocks.open(block, self._facts_key)
+        verdict = coverage.admit(overlay, header)
+        if verdict.action == "gap":
+            chunk.gaps[header.source.name] = None
+        if verdict.action != "apply":
+            return
+        coverage.advance(overlay, header)
+        chunk.clock_ms = max(chunk.clock_ms, header.clock_ms)
+        chunk.generation, chunk.config = header.generation, header.config
+        if header.kind == "close":
+            close, _ = blocks.close_of(sections)
+            self._close(overlay, domain, chunk, message.offset, close)
+            return
+        for section in sections:
+            self._gather(chunk, message.offset, verdict.after, section)
+
+    def _gather(
+        self, chunk: _Chunk, offset: int, after: Coordinate, section: Section
+    ) -> None:
+        rows = blocks.rows(section, self._schemas[section.name])
+        rows = coverage.unseen(rows, after)
+        if not rows.height:
+            return
+        at = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
+        rows = rows.with_columns((at + offset * ROWS).alias("seq"))
+        chunk.facts.setdefault(section.name, []).append(rows)
+        flow = self._catalogue.dataflows[section.name]
+        if not flow.quiet:
+            chunk.counts["facts_total", (("dataflow", flow.id),)] += rows.height
+
+    def _close(
+        self,
+        overlay: Overlay,
+        domain: Domain,
+        chunk: _Chunk,
+        offset: int,
+        close: Close,
+    ) -> None:
+        """Everything before the marker, its snapshot, and "complete"."""
+        before = Coordinate(offset=offset - 1, row=ROW_LAST)
+        self._flush(overlay, domain, chunk, before)
+        rows = self._snapshot(overlay, domain, close)
+        origin = [
+            pl.lit(offset, dtype=pl.Int64).alias("origin_offset"),
+            pl.int_range(1, pl.len() + 1, dtype=pl.Int32).alias("origin_row"),
+        ]
+        section = ("snapshot", rows.with_columns(origin), cells.SCHEMA)
+        chunk.parts += [
+            Part(
+                kind="rows",
+                to=Coordinate(offset=offset, row=rows.height),
+                clock_ms=chunk.clock_ms,
+                sections=(section,) if rows.height else (),
+            ),
+            Part(
+                kind="complete",
+                to=Coordinate(offset=offset, row=ROW_LAST),
+                clock_ms=chunk.clock_ms,
+                close=close,
+                count=rows.height,
+            ),
+        ]
+
+    def _snapshot(self, overlay: Overlay, domain: Domain, close: Close) -> pl.DataFrame:
+        named = set(needed(self._catalogue, close))
+        found = [
+            snapshot.snapshot(overlay, plan, close.period)
+            for plan in self._plans[domain]
+            if plan.table.id in named
+        ]
+        return pl.concat([snapshot.EMPTY, *found])
+
+    def _flush(
+        self, overlay: Overlay, domain: Domain, chunk: _Chunk, to: Coordinate
+    ) -> None:
+        """Fold what was gathered and say what cells hold now, up to `to`."""
+        so_far = chunk.parts[-1].to if chunk.parts else chunk.start
+        if not so_far < to:
+            return
+        changes = self._changes(overlay, domain, chunk)
+        sections: tuple[blocks.Table, ...] = ()
+        if changes.height:
+            rows = snapshot.fold(overlay, changes)
+            origin = [
+                (pl.col("seq") // ROWS).alias("origin_offset"),
+                (pl.col("seq") % ROWS).alias("origin_row"),
+                *(pl.lit(None).alias(name) for name in snapshot.EXTREMES),
+            ]
+            sections = (("cells", rows.with_columns(origin), cells.SCHEMA),)
+        chunk.parts.append(
+            Part(kind="rows", to=to, clock_ms=chunk.clock_ms, sections=sections)
+        )
+        chunk.facts.clear()
+
+    def _changes(self, overlay: Overlay, domain: Domain, chunk: _Chunk) -> pl.DataFrame:
+        """Signed cells of all gathered facts; contributions are folded on the way."""
+        found = [pl.DataFrame(schema=batch.CELL_SCHEMA)]
+        by_flow = defaultdict(list)
+        for plan in self._plans[domain]:
+            by_flow[plan.dataflow].append(plan)
+        for name, frames in chunk.facts.items():
+            facts = batch.with_identity(pl.concat(frames))
+            shelf = self._shelves[domain].get(name)
+            people = None if shelf is None else shelf.change(overlay, facts)
+            for plan in by_flow[name]:
+                if plan.by_person and people is not None:
+                    found.append(batch.person_cells(plan, people))
+                    continue
+                found.append(batch.cells_of(plan, facts))
+                if plan.contributes:
+                    shares.fold(overlay, plan, batch.shares_of(plan, facts))
+        return pl.concat(found)
