@@ -1,1 +1,16 @@
-"""Dedupe: which record counts, and which person it is."""
+"""Dedupe: which revision of a record counts, and which person it is.
+
+- :mod:`~hub.core.dedupe.stage`: the stage; :mod:`~hub.core.dedupe.step`: one step;
+- :mod:`~hub.core.dedupe.ledger`: records; :mod:`~hub.core.dedupe.register`: persons;
+- :mod:`~hub.core.dedupe.changes`: facts going out; :mod:`~hub.core.dedupe.statements`:
+  what ministries are told; :mod:`~hub.core.dedupe.recount`: the audit's way.
+"""
+
+from __future__ import annotations
+
+from hub.core.dedupe.flows import Flow, flows
+from hub.core.dedupe.recount import active_facts
+from hub.core.dedupe.stage import Dedupe, Signer
+from hub.core.dedupe.step import Skips
+
+__all__ = ["Dedupe", "Flow", "Signer", "Skips", "active_facts", "flows"]

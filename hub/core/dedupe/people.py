@@ -1,0 +1,108 @@
+"""From records to facts: which person each of them is, before and after a batch.
+
+Rules:
+
+- A signature is in the register as long as any live record has it, shadowed or not.
+- A fact ends with the person it had and begins with the person it has now. When a
+  signature moves to another person, all its facts move: retract, add.
+- A record without a signature (domain NONE) is its own person.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import polars as pl
+
+from hub.core.dedupe import ledger
+from hub.core.dedupe.changes import Fold
+from hub.core.dedupe.desk import Desk
+from hub.core.dedupe.ledger import INDEX, RECORDS, Batch, Turn
+from hub.core.dedupe.register import Revision, known, person_in, revise
+
+
+def resolve(desk: Desk, rows: pl.DataFrame, batch: Batch) -> tuple[Fold, Counter[str]]:
+    """The changes of a batch that is in the ledger, and what became of persons."""
+    turn = batch.turn
+    heads = known(desk, _touched(batch))
+    before = {signature: person_in(entry) for signature, entry in heads.items()}
+    revision = _revise(desk, rows, turn, heads)
+    after = before | revision.persons
+    after.update((sign, person) for sign, (_, person) in revision.moved.items())
+
+    minus = [
+        (record, _person(before, record, ledger.signature_of(entry)), _blob(entry))
+        for record, entry in turn.gone.items()
+    ]
+    plus = [
+        (record, _person(after, record, ledger.signature_of(entry)), _blob(entry))
+        for record, entry in turn.back.items()
+    ]
+    for record, blob, (was, now) in _moved(desk, batch, revision):
+        minus.append((record, was, blob))
+        plus.append((record, now, blob))
+    chosen = rows if len(turn.rows) == rows.height else rows[turn.rows]
+    persons = [
+        _person(after, batch.records[place], batch.signatures[place])
+        for place in turn.rows
+    ]
+    fold = Fold(minus=minus, rows=chosen, persons=persons, plus=plus)
+    return fold, revision.counts
+
+
+def _touched(batch: Batch) -> set[bytes]:
+    """Signatures whose person matters for this batch."""
+    turn = batch.turn
+    touched = turn.left.union(turn.entered)
+    for entry in (*turn.gone.values(), *turn.back.values()):
+        signature = ledger.signature_of(entry)
+        if signature is not None:
+            touched.add(signature)
+    for place in turn.rows:
+        signature = batch.signatures[place]
+        if signature is not None:
+            touched.add(signature)
+    return touched
+
+
+def _revise(
+    desk: Desk, rows: pl.DataFrame, turn: Turn, heads: dict[bytes, bytes]
+) -> Revision:
+    added = {sign: place for sign, place in turn.entered.items() if sign not in heads}
+    removed = {
+        signature: heads[signature]
+        for signature in turn.left
+        if not desk.occupied(INDEX + signature)
+    }
+    places = list(added.values())
+    keys = rows["keys"].gather(places).to_list() if places else []
+    return revise(desk, dict(zip(added, keys, strict=True)), removed)
+
+
+def _moved(
+    desk: Desk, batch: Batch, revision: Revision
+) -> Iterable[tuple[bytes, bytes, tuple[bytes, bytes]]]:
+    """Facts of this or earlier batches that have another person now."""
+    turn = batch.turn
+    told = {batch.records[place] for place in turn.rows}.union(turn.gone, turn.back)
+    found = [
+        (record, persons)
+        for signature, persons in revision.moved.items()
+        for record in desk.members(INDEX + signature)
+        if record not in told
+    ]
+    entries = desk.get_many([RECORDS + record for record, _ in found])
+    for (record, persons), entry in zip(found, entries, strict=True):
+        if ledger.counts(entry):
+            yield record, _blob(entry), persons
+
+
+def _person(
+    persons: dict[bytes, bytes], record: bytes, signature: bytes | None
+) -> bytes:
+    return record if signature is None else persons[signature]
+
+
+def _blob(entry: bytes) -> bytes:
+    return ledger.blob_of(entry)
