@@ -9,6 +9,8 @@ Rules (design: embedded default):
 
 from __future__ import annotations
 
+import time
+
 from kafka import KafkaAdminClient
 from kafka.admin import (
     ACL,
@@ -26,6 +28,8 @@ from hub.core.access import Acl, acls, principals
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import RetriableError
 from hub.core.topics import NAMESPACES
+
+IN_FORCE_SECONDS_MAX = 20
 
 _EVERYTHING = ACLFilter(
     principal=None,
@@ -58,11 +62,25 @@ def apply(
             failed = client.create_acls(missing)["failed"]
             if failed:
                 raise RetriableError(f"permissions cannot be given: {failed[0]}")
+            _wait_in_force(client, wanted)
         if surplus:
             client.delete_acls([_exactly(entry) for entry in surplus])
     except KafkaError as error:
         raise RetriableError(f"permissions cannot be set: {error}") from error
     return tuple(sorted(map(_text, missing))), tuple(sorted(map(_text, surplus)))
+
+
+def _wait_in_force(client: KafkaAdminClient, wanted: set[ACL]) -> None:
+    """Permissions are given by the controller and asked of the broker, a little later.
+
+    Raises:
+        RetriableError: the broker does not know them in time.
+    """
+    deadline = time.monotonic() + IN_FORCE_SECONDS_MAX
+    while not wanted <= set(client.describe_acls(_EVERYTHING)[0]):
+        if time.monotonic() > deadline:
+            raise RetriableError("permissions were given but are not in force")
+        time.sleep(0.05)
 
 
 def _entry(acl: Acl) -> ACL:

@@ -96,11 +96,13 @@ class Home:
                 ) from error
 
     def running(self) -> dict[str, Any] | None:
-        """Content of :attr:`hub_file`, or None where no hub was started."""
+        """Content of :attr:`hub_file`, or None where no hub runs."""
         try:
-            return dict(json.loads(self.hub_file.read_text("utf-8")))
-        except (FileNotFoundError, ValueError):
+            said = dict(json.loads(self.hub_file.read_text("utf-8")))
+            os.kill(int(said["pid"]), 0)  # asks whether it lives, sends nothing
+        except (FileNotFoundError, ProcessLookupError, KeyError, ValueError):
             return None
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ import re
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -124,8 +125,19 @@ class Kafka:
             raise MachineError("the broker was not started")
         return self._child
 
-    def start(self, *, wait: bool = True) -> None:
+    @property
+    def pid(self) -> int | None:
+        """Process id while it lives."""
+        return self._child.pid if self._child and self._child.code is None else None
+
+    def start(
+        self, *, wait: bool = True, stopped: threading.Event | None = None
+    ) -> None:
         """Start the broker; by default return when it answers.
+
+        Args:
+            wait: False: return at once.
+            stopped: Gives up waiting when it is set.
 
         Raises:
             MachineError: Java, a jar or a port is missing, or the broker gave up.
@@ -143,24 +155,22 @@ class Kafka:
             environment=_environment(),
         )
         if wait:
-            self.wait()
+            self._wait(stopped or threading.Event())
 
-    def wait(self, seconds: float = READY_SECONDS_MAX) -> None:
-        """Return when the broker answers over TLS.
-
-        Raises:
-            MachineError: it ended, or did not answer in time.
-        """
+    def _wait(self, stopped: threading.Event) -> None:
+        """Return when the broker answers over TLS."""
         tls = context(self.home, "admin")
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + READY_SECONDS_MAX
         while time.monotonic() < deadline:
             if self.child.code is not None:
                 raise self._failure(f"ended with code {self.child.code}")
             if self._answers(tls):
                 return
-            time.sleep(0.05)
+            if stopped.wait(0.05):
+                self.stop()
+                raise MachineError("the start was stopped")
         self.stop()
-        raise self._failure(f"does not answer after {seconds:.0f} s")
+        raise self._failure(f"does not answer after {READY_SECONDS_MAX} s")
 
     def stop(self, seconds: float = STOP_SECONDS_MAX) -> None:
         """Stop the broker cleanly, or at the deadline by force."""
