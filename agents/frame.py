@@ -22,7 +22,7 @@ from typing import Any, NoReturn, Protocol, cast
 import faust
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.sensors.monitor import Monitor
 from faust.transport.drivers.aiokafka import (
     AIOKafkaConsumerThread,
@@ -197,10 +197,11 @@ class HubApp(faust.App):
         async def commit() -> bool:
             consumer = thread._ensure_consumer()  # noqa: SLF001 - the only door
             mine = {
-                tp: OffsetAndMetadata(offset, log)
+                TopicPartition(*tp): OffsetAndMetadata(offset, log)
                 for tp, (offset, log) in offsets.items()
-                if tp in consumer.assignment()
             }
+            for gone in mine.keys() - consumer.assignment():
+                del mine[gone]
             try:
                 if mine:
                     await consumer.commit(mine)
@@ -218,10 +219,11 @@ class HubApp(faust.App):
     async def hinted(self, partitions: set[TP]) -> dict[TP, tuple[int, str]]:
         """What was committed for `partitions`: (next offset, log uuid)."""
         thread = self._consumer_thread()
+        wanted = [TopicPartition(*tp) for tp in partitions]
 
         async def fetch() -> dict[TP, Any]:
             coordinator = thread._ensure_consumer()._coordinator  # noqa: SLF001 - see hint
-            return dict(await coordinator.fetch_committed_offsets(list(partitions)))
+            return dict(await coordinator.fetch_committed_offsets(wanted))
 
         found = await asyncio.wait_for(thread.call_thread(fetch), HINT_SECONDS)
         return {

@@ -30,6 +30,7 @@ ENDS_SECONDS = 3.0
 """How often the ends of the logs are asked for; also shows that the broker answers."""
 
 ANSWER_SECONDS = 5.0
+SHOWN = tuple(one for one in Condition if one is not Condition.GONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,7 @@ class Heart:
         metrics.gauge("lag_seconds", max(map(_age, found), default=0.0))
         metrics.gauge("rebuild_messages", sum(one.rebuild for one in found))
         conditions = Counter(one.condition for one in found)
-        for condition in Condition:
+        for condition in SHOWN:
             metrics.gauge("partitions", conditions[condition], outcome=condition)
         metrics.gauge("partition_stopped", conditions[Condition.STOPPED])
         sizes: Counter[str] = Counter()

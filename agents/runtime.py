@@ -83,6 +83,9 @@ class Runtime:
     async def assigned(self, partitions: set[TP], generation: int) -> None:
         """Make the partitions of this assignment and begin to open their states."""
         self.metrics.count("rebalances_total")
+        logger.info(
+            "assigned %d partitions, generation %d", len(partitions), generation
+        )
         await self._take_away(list(self.partitions.values()))
         for tp in partitions:
             one = Partition(tp, generation, self.limits.chunk)

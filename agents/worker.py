@@ -44,17 +44,17 @@ def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
         level=settings.log_level, fields={"stage": stage.name, "worker": worker}
     )
     home = settings.home
+    folder = home.state / stage.name
+    for needed in (home.run, folder / "faust"):
+        needed.mkdir(mode=0o700, parents=True, exist_ok=True)
     app = make_app(
         stage.name,
         bootstrap=settings.brokers(),
         context=kafka.context(home, stage.name),
-        datadir=str(home.state / stage.name / "faust"),
+        datadir=str(folder / "faust"),
     )
-    runtime = Runtime(
-        app, stage, home.state / stage.name, Metrics(stage.name), plan.limits
-    )
+    runtime = Runtime(app, stage, folder, Metrics(stage.name), plan.limits)
     app.hooks = runtime
-    home.run.mkdir(mode=0o700, parents=True, exist_ok=True)
     heart = Heart(
         runtime,
         worker=worker,

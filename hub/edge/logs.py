@@ -26,6 +26,9 @@ FRAMES_MAX = 12
 
 REPEAT_SECONDS = 5.0
 
+CHATTY = ("aiokafka", "faust", "mode", "agents.frame")
+"""Loggers of which only warnings are wanted; they tell of every start and stop."""
+
 SEEN_MAX = 1_000
 """Templates remembered; beyond, the memory starts afresh."""
 
@@ -95,6 +98,8 @@ def set_up(
     handler.addFilter(OncePer(repeat_seconds))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
 
 
 def _text(record: logging.LogRecord) -> str:

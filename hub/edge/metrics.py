@@ -25,10 +25,13 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 
 from hub.core.stage import LABEL_NAMES, Series
+
+disable_created_metrics()  # a second series for each, which nobody asks
 
 PREFIX = "kerwen_"
 SERIES_MAX = 5_000
@@ -84,7 +87,10 @@ class Metrics:
         self._series: set[Series] = set()
         self._made: dict[str, Counter | Gauge | Histogram] = {}
         self._lock = threading.Lock()
-        self._dropped = self._make(Counter, "series_dropped_total", ())
+        name = "series_dropped_total"
+        self._dropped = Counter(
+            PREFIX + name, TEXTS[name], ("stage",), registry=self.registry
+        )
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter; its name ends in ``_total``."""

@@ -1,0 +1,73 @@
+"""A worker with the smallest stage there is, for tests of the runtime.
+
+Run as a process: ``echo_worker.py <input topic> <output topic>``; settings come from
+the environment like any worker's.
+
+Output values are JSON: the source, the stretch covered, and the offsets in it, so that
+a checker needs none of the code it checks.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from agents.heart import Patience
+from agents.runtime import Limits
+from agents.worker import Plan, run
+from hub.core.errors import LogError
+from hub.core.log import Incoming, Send, Source
+from hub.core.stage import Result
+from hub.core.state import Overlay
+from hub.edge.settings import from_environment
+
+POISON = b"poison"
+REFUSED = b"refused"
+
+
+class Echo:
+    """Counts messages in state and forwards their offsets."""
+
+    name = "intake"
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+
+    def step(
+        self, overlay: Overlay, source: Source, messages: Sequence[Incoming]
+    ) -> Result:
+        """See :class:`hub.core.stage.Stage`."""
+        for message in messages:
+            if message.value == POISON:
+                raise ZeroDivisionError
+            if message.value == REFUSED:
+                raise LogError("refused on purpose")
+        count = int(overlay.get(b"n") or b"0") + len(messages)
+        overlay.put(b"n", str(count).encode())
+        covers = {
+            "source": source.name,
+            "log": source.log.hex(),
+            "from": messages[0].offset - 1,
+            "to": messages[-1].offset,
+            "offsets": [message.offset for message in messages],
+            "count": count,
+        }
+        value = json.dumps(covers).encode()
+        return Result(
+            sends=[Send(topic=self._output, partition=0, key=None, value=value)],
+            counts={("rows_total", (("outcome", "accepted"),)): len(messages)},
+        )
+
+
+if __name__ == "__main__":
+    _, given, output = sys.argv
+    run(
+        Echo(output),
+        from_environment(),
+        Plan(
+            inputs=[given],
+            limits=Limits(ack_seconds=20),
+            patience=Patience(stall_seconds=20),
+        ),
+    )

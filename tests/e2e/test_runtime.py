@@ -1,0 +1,297 @@
+"""The runtime under kills, stops and rebalances, on the embedded broker.
+
+An independent checker reads what came out: after coverage, every offset of every
+partition exactly once, and the count in state is the number of messages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ResourcePattern,
+    ResourceType,
+)
+
+from hub.core.log import Send
+from hub.core.messages import Genesis, encode
+from hub.edge import kafka
+from hub.edge.settings import Home, Settings
+from hub.edge.state import Budget, folder_name, open_state
+from hub.embedded import pki
+from hub.embedded.kafka import Kafka
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+WORKER = Path(__file__).with_name("echo_worker.py")
+ROOT = Path(__file__).parents[2]
+PARTITIONS = 4
+SESSION_SECONDS = 6
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """One broker, one pair of topics, some workers."""
+
+    settings: Settings
+    name: str
+    workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    exits: list[int] = field(default_factory=list)
+
+    @property
+    def input(self) -> str:
+        """Topic the workers read."""
+        return f"ministry.{self.name}.flow"
+
+    @property
+    def output(self) -> str:
+        """Topic the workers write."""
+        return f"hub.records.{self.name}"
+
+    def create(self) -> None:
+        """Make the topics and begin the logs of the input."""
+        config = {"message.timestamp.type": "LogAppendTime"}
+        shape = {"replication_factor": -1, "configs": config}
+        with kafka.admin(self.settings) as admin:
+            admin.create_topics(
+                {
+                    self.input: {"num_partitions": PARTITIONS, **shape},
+                    self.output: {"num_partitions": 1, **shape},
+                },
+                wait_for_metadata=True,
+            )
+        log = uuid.uuid4().bytes
+        self.send([(number, self.genesis(log, number)) for number in range(PARTITIONS)])
+
+    def genesis(self, log: bytes, number: int) -> bytes:
+        """The first message of a partition."""
+        return encode(
+            Genesis(
+                log=log,
+                topic=self.input,
+                partition=number,
+                partitions=PARTITIONS,
+                catalogue=bytes(32),
+                generation=1,
+                created_ms=0,
+                key_id="none",
+            )
+        )
+
+    def send(self, values: list[tuple[int, bytes]]) -> None:
+        """Put values into partitions of the input."""
+        client = kafka.producer(self.settings, "admin")
+        kafka.send_all(
+            client,
+            (
+                Send(topic=self.input, partition=number, key=None, value=value)
+                for number, value in values
+            ),
+        )
+        client.close()
+
+    def start(self, worker: str) -> None:
+        """Start a worker."""
+        log = (self.settings.home.logs / f"{worker}.log").open("ab")
+        environment = {
+            **os.environ,
+            **self.settings.environment(),
+            "KERWEN_WORKER": worker,
+            "PYTHONPATH": str(ROOT),
+        }
+        with log:
+            self.workers[worker] = subprocess.Popen(
+                [sys.executable, str(WORKER), self.input, self.output],
+                env=environment,
+                stderr=log,
+                stdout=log,
+            )
+
+    def kill(self, worker: str, number: int = signal.SIGKILL) -> int:
+        """Send a signal that ends a worker, and wait for the end."""
+        process = self.workers.pop(worker)
+        process.send_signal(number)
+        code = process.wait(30)
+        self.exits.append(code)
+        return code
+
+    def stop(self) -> None:
+        """End all workers."""
+        for worker in list(self.workers):
+            self.workers[worker].send_signal(signal.SIGCONT)
+            self.kill(worker)
+
+    def status(self) -> dict[int, dict[str, Any]]:
+        """What the run files of living workers say, by partition."""
+        found: dict[int, dict[str, Any]] = {}
+        for worker, process in self.workers.items():
+            path = self.settings.home.run / f"{worker}.json"
+            if path.exists():
+                status = json.loads(path.read_text())
+                if status["pid"] == process.pid:
+                    for one in status["partitions"]:
+                        found[one["partition"]] = one
+        return found
+
+    def folded(self, ends: dict[int, int]) -> Callable[[], bool]:
+        """Condition: every partition has folded its last message."""
+
+        def condition() -> bool:
+            now = self.status()
+            return all(
+                now.get(number, {}).get("position") == end - 1
+                for number, end in ends.items()
+            )
+
+        return condition
+
+    def ends(self) -> dict[int, int]:
+        """End offsets of the input."""
+        with kafka.consumer(self.settings, "admin") as client:
+            wanted = [(self.input, number) for number in range(PARTITIONS)]
+            found = kafka.extents(client, wanted)
+        return {number: extent.end for (_, number), extent in found.items()}
+
+    def blocks(self) -> list[dict[str, Any]]:
+        """Everything that came out, in order."""
+        with kafka.consumer(self.settings, "admin") as client:
+            place = (self.output, 0)
+            end = kafka.extents(client, [place])[place].end
+            return [
+                json.loads(message.value)
+                for message in kafka.read(client, *place, 0, end)
+            ]
+
+    def counts(self) -> dict[int, int]:
+        """The count in every state; the workers must have ended."""
+        budget = Budget.of()
+        found = {}
+        for number in range(PARTITIONS):
+            folder = self.settings.home.state / "intake"
+            state = open_state(folder / folder_name(self.input, number), budget)
+            assert state is not None
+            found[number] = int(state.get_many([b"n"])[0] or b"0")
+            state.close()
+        return found
+
+
+def until(condition: Callable[[], bool], seconds: float = 40) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def applied(blocks: list[dict[str, Any]]) -> dict[str, list[int]]:
+    """Offsets per source after dropping what is covered; no gap may remain."""
+    covered: dict[str, int] = {}
+    offsets: dict[str, list[int]] = {}
+    for block in blocks:
+        after = covered.get(block["source"], -1)
+        # A gap is a stale block that began above what was covered: held, not applied.
+        if block["from"] > after or block["to"] <= after:
+            continue
+        fresh = [offset for offset in block["offsets"] if offset > after]
+        offsets.setdefault(block["source"], []).extend(fresh)
+        covered[block["source"]] = block["to"]
+    return offsets
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A broker with the rights of intake."""
+    home = Home(root=tmp_path_factory.mktemp("hub"))
+    broker = Kafka(home, heap_mb=384)
+    broker.start()
+    pki.issue(home, ("intake",))
+    found = Settings(home=home, bootstrap=broker.bootstrap)
+    with kafka.admin(found) as admin:
+        admin.create_acls(
+            [
+                ACL(
+                    principal="User:intake",
+                    host="*",
+                    operation=operation,
+                    permission_type=ACLPermissionType.ALLOW,
+                    resource_pattern=ResourcePattern(kind, name, pattern),
+                )
+                for kind, operation, name, pattern in (
+                    (ResourceType.TOPIC, ACLOperation.READ, "ministry.", 4),
+                    (ResourceType.TOPIC, ACLOperation.WRITE, "hub.records.", 4),
+                    (ResourceType.GROUP, ACLOperation.READ, "intake", 3),
+                )
+            ]
+        )
+    yield found
+    broker.stop()
+
+
+@pytest.fixture
+def bench(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Fresh topics; the workers end with the test."""
+    name = request.node.name.removeprefix("test_").replace("_", "-")[:40]
+    made = Bench(settings=settings, name=name)
+    made.create()
+    yield made
+    made.stop()
+
+
+@pytest.mark.chaos
+def test_every_message_counts_once_under_kills_stops_and_rebalances(
+    bench: Bench,
+) -> None:
+    """Ten kills, a stop past the session and a clean leave lose and double nothing."""
+    dice = random.Random(7)
+    running = threading.Event()
+    running.set()
+    names = ("w0", "w1")
+    for name in names:
+        bench.start(name)
+
+    def publish() -> None:
+        while running.is_set():
+            bench.send([(dice.randrange(PARTITIONS), os.urandom(300))] * 40)
+            time.sleep(0.1)
+
+    source = threading.Thread(target=publish)
+    source.start()
+    until(lambda: len(bench.status()) == PARTITIONS)
+    for _ in range(10):
+        victim = dice.choice(names)
+        time.sleep(dice.uniform(0.3, 3.0))
+        bench.kill(victim)
+        bench.start(victim)
+    bench.workers["w0"].send_signal(signal.SIGSTOP)
+    time.sleep(SESSION_SECONDS + 2)
+    bench.workers["w0"].send_signal(signal.SIGCONT)
+    time.sleep(1)
+    assert bench.kill("w1", signal.SIGTERM) == 0
+    running.clear()
+    source.join()
+    ends = bench.ends()
+    until(bench.folded(ends), 60)
+    bench.stop()
+
+    assert bench.counts() == ends
+    assert applied(bench.blocks()) == {
+        f"{bench.input}/{number}": list(range(end)) for number, end in ends.items()
+    }
