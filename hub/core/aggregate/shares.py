@@ -83,13 +83,13 @@ def _margins(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
         whole = [pl.col(name).sum() for name in SHARES]
         rows = expand(plan.table, rows, whole, by=["person"])
         people = (pl.col("n") > 0).cast(pl.Int64).sum()
-        top = pl.col("a").top_k(2)
+        top = pl.col("a").top_k(2).sort(descending=True)
         return rows.group_by(PLACE).agg(
             people.alias("persons"),
             top.get(0, null_on_oob=True).alias("top1"),
             top.get(1, null_on_oob=True).fill_null(0).alias("top2"),
         )
-    top = pl.col("a").append(pl.col("b")).top_k(2)
+    top = pl.col("a").append(pl.col("b")).top_k(2).sort(descending=True)
     each = [
         pl.col("n").sum().alias("persons"),
         top.get(0, null_on_oob=True).alias("top1"),
