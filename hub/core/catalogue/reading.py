@@ -26,7 +26,8 @@ _FOUND_LENGTH_MAX = 60  # an error line stays one line
 def complain(file: str, key: str, expected: str, found: object, mend: str) -> NoReturn:
     """Raises the one kind of error a catalogue file can have."""
     seen = "nothing" if found is None else _short(found)
-    message = f"catalogue/{file}: key {key}: expected {expected}, found {seen}; {mend}"
+    place = file if file.startswith("schemas/") else f"catalogue/{file}"
+    message = f"{place}: key {key}: expected {expected}, found {seen}; {mend}"
     raise CatalogueError(message)
 
 

@@ -83,7 +83,7 @@ def provider_fields(name: str, text: str) -> tuple[Field, ...]:
     Raises:
         CatalogueError: A field lacks a role, has an unknown kind, a wrong type…
     """
-    file = f"schemas/{name}"
+    file = f"schemas/avro/provider/{name}.avsc"
     try:
         schema = json.loads(text)
     except ValueError as error:
