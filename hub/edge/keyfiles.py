@@ -33,7 +33,7 @@ from hub.core.blocks import InternalKey
 from hub.core.envelope.recipients import PrivateKey
 from hub.core.errors import InvalidError, MachineError
 
-MAKE = "make keys with `kerwen keys create`"
+MAKE = "`kerwen up` makes the keys of a hub on one machine"
 SECRETS = "secrets.json"
 SECRET_SIZE = 32
 FILE_BYTES_MAX = 16 * 1024 * 1024
