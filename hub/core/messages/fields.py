@@ -51,6 +51,11 @@ def choice(name: str, kind: str, *symbols: str) -> Schema:
     }
 
 
+def optional(name: str, kind: str) -> Schema:
+    """A value or null; outside the strict codec, for what members read."""
+    return {"name": name, "type": ["null", kind], "default": None}
+
+
 def many(name: str, items: Schema | str, most: int, **bounds: int) -> Schema:
     """At most `most` items; `bounds` are those of a text."""
     kind = {"type": "array", "items": items}
