@@ -44,9 +44,10 @@ def people(*packed: bytes) -> list[set[int]]:
 
 def test_shared_key_joins() -> None:
     """Two key-sets with a common key are one person, also through a third."""
-    assert people(
-        keys((1, 1)), keys((2, 5)), keys((1, 1), (2, 5)), keys((1, 9))
-    ) == [{0, 1, 2}, {3}]
+    assert people(keys((1, 1)), keys((2, 5)), keys((1, 1), (2, 5)), keys((1, 9))) == [
+        {0, 1, 2},
+        {3},
+    ]
 
 
 def test_two_numbers_never_join() -> None:
@@ -177,7 +178,7 @@ def test_register_follows_the_set(
     with pytest.MonkeyPatch.context() as patch:
         for module in (persons, register):
             patch.setattr(module, "CAP", cap)
-        patch.setattr(register, "FULL_SIZE", cap * register.SIGNATURE_SIZE)
+        patch.setattr(register, "FULL_SIZE", cap * persons.SIGNATURE_SIZE)
         followed = Registered()
         for added, places in changes:
             there = sorted(followed.active.values())

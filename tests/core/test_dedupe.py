@@ -1,0 +1,268 @@
+"""Dedupe: one active set, whatever the order, the messages and the chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hub.core.catalogue.model import Domain
+from hub.core.envelope.seal import open_sealed
+from hub.core.errors import LogError
+from hub.core.log import Incoming, Source
+from hub.core.messages import Sealed, Statement, decode, decode_as, verify
+from tests.core import stream
+from tests.core.stream import Lane, Row, Run, World
+
+rows = st.builds(
+    Row,
+    record=st.integers(0, 11),
+    revision=st.integers(0, 2),
+    digest=st.integers(0, 1),
+    cancel=st.booleans(),
+)
+seeds = st.integers(0, 10_000)
+
+
+def flow_of(row: Row) -> str:
+    """Every record belongs to one dataflow."""
+    return "crossing" if row.record % 2 else "permit"
+
+
+def messages_of(world: World, batches: Sequence[Sequence[Row]]) -> list[Incoming]:
+    """A log of batches, each cut by dataflow."""
+    lanes = {flow: Lane(world, flow) for flow in ("crossing", "permit")}
+    return stream.log(
+        lanes[flow].block([row for row in batch if flow_of(row) == flow])
+        for batch in batches
+        for flow in lanes
+    )
+
+
+def run_in(messages: Sequence[Incoming], chunk: int) -> Run:
+    """The stage over a log in chunks of some size."""
+    run = Run(stream.stage())
+    for start in range(0, len(messages), chunk):
+        run.step(messages[start : start + chunk])
+    return run
+
+
+def told(batches: Sequence[Sequence[Row]]) -> list[tuple[str, Row]]:
+    """The rows of a log with their dataflow, in its order."""
+    return [
+        (flow, row)
+        for batch in batches
+        for flow in ("crossing", "permit")
+        for row in batch
+        if flow_of(row) == flow
+    ]
+
+
+batches = st.lists(st.lists(rows, max_size=6), min_size=1, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(batches=batches, seed=seeds)
+def test_changes_up_to_any_message_are_the_active_facts(
+    batches: list[list[Row]], seed: int
+) -> None:
+    """After every message the sum of changes is what the audit's way finds."""
+    world = World(seed=seed)
+    messages = messages_of(world, batches)
+    run = run_in(messages, len(messages))
+    rows = told(batches)
+    count = 0
+    for message in messages:
+        flow = ("crossing", "permit")[message.offset % 2]
+        count += sum(flow_of(row) == flow for row in batches[message.offset // 2])
+        before = [one for one in run.all_changes if one.offset <= message.offset]
+
+        assert stream.facts(before) == stream.expected(world, rows[:count])
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches=batches, seed=seeds, chunk=st.integers(1, 5))
+def test_chunks_do_not_show(batches: list[list[Row]], seed: int, chunk: int) -> None:
+    """The same log in other chunks gives the same changes, state and counts."""
+    messages = messages_of(World(seed=seed), batches)
+    whole, cut = run_in(messages, len(messages)), run_in(messages, chunk)
+
+    assert whole.changes == cut.changes
+    assert whole.counts == cut.counts
+    assert whole.memory.entries == cut.memory.entries
+
+
+@settings(max_examples=40, deadline=None)
+@given(some=st.lists(rows, max_size=14), seed=seeds, data=st.data())
+def test_order_does_not_show(some: list[Row], seed: int, data: st.DataObject) -> None:
+    """Any order of rows, cut into any messages, ends in the same facts and persons."""
+    world = World(seed=seed)
+    other = data.draw(st.permutations(some))
+    cut = data.draw(st.integers(0, len(some)))
+    one = run_in(messages_of(world, [some]), 1)
+    two = run_in(messages_of(world, [other[:cut], other[cut:]]), 3)
+
+    assert stream.facts(one.all_changes) == stream.facts(two.all_changes)
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches=batches, seed=seeds)
+def test_every_row_has_one_outcome(batches: list[list[Row]], seed: int) -> None:
+    """Rows in = unique + replay + duplicate + amendment + cancellation."""
+    run = run_in(messages_of(World(seed=seed), batches), 2)
+    counted: dict[str, int] = {}
+    for (name, labels), count in run.counts.items():
+        if name == "rows_total":
+            flow = dict(labels)["dataflow"]
+            counted[flow] = counted.get(flow, 0) + int(count)
+
+    assert counted == {
+        flow: sum(name == flow for name, _ in told(batches))
+        for flow in ("crossing", "permit")
+        if any(name == flow for name, _ in told(batches))
+    }
+
+
+@settings(max_examples=30, deadline=None)
+@given(batches=batches, seed=seeds, data=st.data())
+def test_blocks_that_come_again_are_dropped(
+    batches: list[list[Row]], seed: int, data: st.DataObject
+) -> None:
+    """A writer that sends an older stretch again changes nothing."""
+    messages = messages_of(World(seed=seed), batches)
+    values = [message.value for message in messages]
+    again = data.draw(st.integers(0, len(values) - 1))
+    twice = stream.log(values[: again + 1] + values[max(0, again - 3) :])
+    once, repeated = run_in(messages, 3), run_in(twice, 3)
+
+    assert stream.facts(once.all_changes) == stream.facts(repeated.all_changes)
+
+
+def outcomes(run: Run) -> dict[str, int]:
+    """Rows by outcome."""
+    found: dict[str, int] = {}
+    for (name, labels), count in run.counts.items():
+        if name == "rows_total":
+            word = dict(labels)["outcome"]
+            found[word] = found.get(word, 0) + int(count)
+    return found
+
+
+def test_outcomes_are_named_by_arrival() -> None:
+    """First, again, older, changed, cancelled, and cancelled before it came."""
+    lane = Lane(World(seed=1, naturals=0), "price")
+    some = [
+        Row(1),
+        Row(1),
+        Row(1, revision=2),
+        Row(1, revision=1),
+        Row(1, revision=3, cancel=True),
+        Row(2, revision=1, cancel=True),
+        Row(2),
+    ]
+    run = Run(stream.stage(), Domain.NONE)
+    run.step(stream.log([lane.block(some)]))
+
+    assert outcomes(run) == {
+        "unique": 1,
+        "replay": 3,
+        "amendment": 1,
+        "cancellation": 2,
+    }
+    assert run.all_changes == []
+
+
+def test_least_record_of_a_natural_key_counts() -> None:
+    """A duplicate is told as one; when the record that counts goes, it steps in."""
+    lane = Lane(World(seed=3, naturals=0, shared=b"n" * 16), "price")
+    both = sorted(
+        [Row(1), Row(2)], key=lambda row: stream.sixteen("record", row.record)
+    )
+    run = Run(stream.stage(), Domain.NONE)
+    log = stream.log(
+        [
+            lane.block([both[1]]),
+            lane.block([both[0]]),
+            lane.block([both[0]._replace(revision=1, cancel=True)]),
+        ]
+    )
+    run.step(log)
+    records = [(one.sign, one.fact[3]) for one in run.all_changes]
+    first, second = (stream.sixteen("record", row.record) for row in both)
+
+    assert outcomes(run) == {"unique": 1, "duplicate": 1, "cancellation": 1}
+    assert records == [(1, second), (-1, second), (1, first), (-1, first), (1, second)]
+
+
+def test_gap_is_named_and_closes() -> None:
+    """A block beyond what was covered is not applied until the stretch came."""
+    lane = Lane(World(seed=5), "crossing")
+    one, two = lane.block([Row(1)]), lane.block([Row(3)])
+    run = Run(stream.stage())
+
+    assert run.step(stream.log([two])).gaps == ("ministry.sms.crossing/0",)
+    assert run.all_changes == []
+    assert run.step(stream.log([two, one])[1:]).gaps == ()
+    assert run.step(stream.log([two, one, two])[2:]).gaps == ()
+    assert stream.facts(run.all_changes) == stream.expected(
+        lane.world, [("crossing", Row(1)), ("crossing", Row(3))]
+    )
+
+
+def test_log_of_another_uuid_stops_the_partition() -> None:
+    """A re-created ministry topic is another source."""
+    lane = Lane(World(seed=5), "crossing")
+    run = Run(stream.stage())
+    run.step(stream.log([lane.block([Row(1)])]))
+
+    class Other(Lane):
+        """The same topic with another genesis."""
+
+        @property
+        def source(self) -> Source:
+            return Source(topic="ministry.sms.crossing", partition=0, log=bytes(16))
+
+    other = Other(lane.world, "crossing", 0, lane.offset, lane.start)
+    with pytest.raises(LogError):
+        run.step([Incoming(offset=1, time_ms=0, value=other.block([Row(3)]))])
+
+
+def test_statement_tells_a_ministry_its_own_rows_when_the_day_is_over() -> None:
+    """Everything but unique, by coordinate, sealed and signed."""
+    world = World(seed=7, naturals=0)
+    sms, mfa = Lane(world, "crossing"), Lane(world, "permit")
+    run = Run(stream.stage())
+    run.step(
+        stream.log(
+            [
+                sms.block([Row(1), Row(1), Row(1, revision=1)]),
+                mfa.block([Row(2), Row(2, revision=1, cancel=True)]),
+            ]
+        )
+    )
+
+    assert run.told == []
+    late = sms.block([], clock_ms=stream.NOON_MS + stream.DAY_MS)
+    run.step([Incoming(offset=2, time_ms=0, value=late)])
+    statements = {}
+    for value in run.told:
+        sealed = decode(value)
+        assert isinstance(sealed, Sealed)
+        name = sealed.member.rpartition("/")[2]
+        plain = open_sealed(sealed, {f"{name}-seal": stream.SEALING[name]})
+        statement = decode_as(Statement, plain)
+        verify(statement, stream.STATEMENT_KEY.public_key())
+        statements[name] = [
+            (one.topic, one.offset, one.row, one.decision)
+            for one in statement.decisions
+        ]
+
+    assert statements == {
+        "mfa": [("ministry.mfa.permit", 0, 1, "cancellation")],
+        "sms": [
+            ("ministry.sms.crossing", 0, 1, "replay"),
+            ("ministry.sms.crossing", 0, 2, "amendment"),
+        ],
+    }
