@@ -82,7 +82,9 @@ class Node:
     def _take(self, name: str, expected: str) -> Any:
         self._used.add(name)
         if name not in self._data:
-            self.complain(name, expected, None, f"add {name} = …")
+            close = difflib.get_close_matches(name, self._data, n=1)
+            mend = f"rename {close[0]!r}?" if close else f"add {name} = …"
+            self.complain(name, expected, None, mend)
         return self._data[name]
 
     def string(self, name: str, default: str | None = None) -> str:
