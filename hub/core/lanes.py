@@ -32,6 +32,7 @@ import struct
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hub.core.log import PARTITIONS_MINISTRY
 from hub.core.messages import DIGEST_NONE
 from hub.core.state import Overlay
 
@@ -74,6 +75,11 @@ class Kept:
 
     digest: bytes
     receipt: bytes = field(default=b"", repr=False)
+
+
+def partition_of(lane: bytes) -> int:
+    """The partition of the ministry topic that a lane keeps to."""
+    return int.from_bytes(lane, "big") % PARTITIONS_MINISTRY
 
 
 def judge(
@@ -131,8 +137,9 @@ class Lanes:
         return outcome, Lane(sequence=sequence, digest=digest)
 
     def keep(self, lane: bytes, sequence: int, digest: bytes, receipt: bytes) -> None:
-        """Remember the receipt of an envelope just taken."""
-        self._overlay.put(_kept_key(lane, sequence), digest + receipt)
+        """Remember the receipt of an envelope taken in this chunk."""
+        if sequence > self.lane(lane).sequence - KEPT:
+            self._overlay.put(_kept_key(lane, sequence), digest + receipt)
 
 
 def _kept_key(lane: bytes, sequence: int) -> bytes:

@@ -68,45 +68,45 @@ _SEQUENCES = sorted(
 """Digits in a row, up or down, such as 123456: typed to get past a form."""
 
 
-def number_form(column: pl.Expr) -> pl.Expr:
-    """A personal or document number in one spelling; null for a placeholder.
+def number_forms(numbers: pl.Series) -> pl.Series:
+    """Personal or document numbers in one spelling; null for a placeholder.
 
     Upper case, Latin for Cyrillic look-alikes, letters and digits only. A placeholder
     has fewer than four digits, or its digits are all alike, in a row or all but zero.
     """
-    number = (
-        column.str.to_uppercase()
+    # Step by step: one expression would work out its common parts several times.
+    spelt = (
+        numbers.str.to_uppercase()
         .str.replace_many(LOOK_ALIKES | SERIES_LETTERS)
         .str.replace_all("[^0-9A-Z]", "")
     )
-    digits = number.str.replace_all("[A-Z]", "")
+    frame = pl.DataFrame(
+        {"number": spelt, "digits": spelt.str.replace_all("[A-Z]", "")}
+    )
+    digits = pl.col("digits")
     usable = (
         (digits.str.len_bytes() >= DIGITS_MIN)
         & (digits.str.strip_chars(digits.str.head(1)) != "")
         & ~digits.is_in(_SEQUENCES)
         & (digits.str.strip_chars_start("0").str.len_bytes() > 1)
     )
-    return pl.when(usable).then(number)
+    form = pl.when(usable).then(pl.col("number")).alias(numbers.name)
+    return frame.select(form).to_series()
 
 
 def linked(frame: pl.DataFrame, secret: bytes) -> pl.DataFrame:
     """`frame` with ``keys`` and ``sig`` made from block P; needs ``record``."""
     prepared = frame.select(
-        "record", *(_PREPARED[name](frame).alias(name) for name in _used())
+        _PREPARED[name](frame).alias(name)
+        for name in dict.fromkeys(c for row in COMPOSITES for c in row.components)
     )
-    entries = [
-        pl.lit(f"{composite.tier:02x}")
-        + hashing.keyed_hex(
-            secret,
-            "person/" + "+".join(composite.components),
-            [pl.col(component) for component in composite.components],
-        )
-        for composite in COMPOSITES
-    ]
-    joined = pl.concat_str(entries, ignore_nulls=True)
-    lone = pl.lit(f"{LONE:02x}") + pl.col("record").bin.encode("hex")
-    keys = prepared.select(pl.when(joined == "").then(lone).otherwise(joined))
-    return _with_keys(frame, keys.to_series(), secret)
+    entries = [_entry(composite, secret) for composite in COMPOSITES]
+    joined = prepared.select(pl.concat_str(entries, ignore_nulls=True)).to_series()
+    if (joined == "").any():
+        lone = pl.lit(f"{LONE:02x}") + pl.col("record").bin.encode("hex")
+        own = frame.select(lone).to_series()
+        joined = joined.zip_with(joined != "", own)
+    return _with_keys(frame, joined, secret)
 
 
 def unlinked(frame: pl.DataFrame, secret: bytes) -> pl.DataFrame:
@@ -118,16 +118,19 @@ def unlinked(frame: pl.DataFrame, secret: bytes) -> pl.DataFrame:
 
 def _with_keys(frame: pl.DataFrame, keys: pl.Series, secret: bytes) -> pl.DataFrame:
     """`frame` with the hex texts `keys` as bytes, and their hash."""
-    sig = hashing.keyed(secret, "sig", [pl.col("keys")])
-    return frame.with_columns(
-        keys.str.decode("hex").alias("keys"),
-        keys.alias("keys").to_frame().select(sig).to_series().alias("sig"),
+    made = pl.DataFrame({"keys": keys}).select(
+        pl.col("keys").str.decode("hex"),
+        hashing.keyed(secret, "sig", [pl.col("keys")]).alias("sig"),
     )
+    return frame.with_columns(made)
 
 
-def _used() -> list[str]:
-    """Components some composite needs, each once."""
-    return list(dict.fromkeys(c for row in COMPOSITES for c in row.components))
+def _entry(composite: Composite, secret: bytes) -> pl.Expr:
+    """Tier and key of one composite in hex; null where a component is."""
+    label = "person/" + "+".join(composite.components)
+    components = [pl.col(component) for component in composite.components]
+    tier = pl.lit(f"{composite.tier:02x}")
+    return tier + hashing.keyed_hex(secret, label, components)
 
 
 def _name(field: str, part: Part) -> Callable[[pl.DataFrame], pl.Expr]:
@@ -149,9 +152,9 @@ def _born(*, whole: bool) -> Callable[[pl.DataFrame], pl.Expr]:
 
 
 _PREPARED: dict[str, Callable[[pl.DataFrame], pl.Expr]] = {
-    "personal_no": lambda _: number_form(pl.col("personal_no")),
+    "personal_no": lambda frame: pl.lit(number_forms(frame["personal_no"])),
     "doc_state": lambda _: pl.col("doc_state"),
-    "doc_no": lambda _: number_form(pl.col("doc_no")),
+    "doc_no": lambda frame: pl.lit(number_forms(frame["doc_no"])),
     "family": _name("family_name", Part.FAMILY),
     "given": _name("given_name", Part.GIVEN),
     "patronymic": _name("patronymic", Part.PATRONYMIC),

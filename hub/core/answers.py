@@ -1,0 +1,152 @@
+"""What a ministry hears about its batches: receipts, and rows to mend.
+
+Rules (design §4):
+
+- Every envelope gets a signed receipt with batch facts only. One that was re-sent gets
+  the original receipt, byte for byte, sealed anew.
+- Final is what will never change: the sender may forget a batch, or must send its rows
+  again under a new sequence. A gap is not final, and neither is what could not be
+  believed.
+- Refused rows go back sealed to the ministry's key; nobody else can read them.
+- Without an active key of the ministry nothing is sent (fail closed) and it is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hub.core import avro, topics
+from hub.core.admission import Batch
+from hub.core.envelope.recipients import PublicKey
+from hub.core.envelope.seal import seal_to_member
+from hub.core.errors import EnvelopeError
+from hub.core.keys import KeyRegistry
+from hub.core.lanes import Outcome
+from hub.core.log import Send, Source
+from hub.core.messages import (
+    Quarantine,
+    QuarantinedRow,
+    Receipt,
+    encode,
+    sign,
+)
+from hub.core.rulebook import Address
+from hub.core.validate import Refused
+
+_UUID_NONE = bytes(16)
+
+
+class Signer(Protocol):
+    """A signing key and the id under which the registry knows it."""
+
+    @property
+    def key_id(self) -> str:
+        """Id in the registry."""
+
+    @property
+    def private(self) -> Ed25519PrivateKey:
+        """The key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Writes to one ministry, about one of its partitions.
+
+    Attributes:
+        recipient: The ministry's sealing key; None if it has none.
+    """
+
+    address: Address
+    source: Source
+    signer: Signer = field(repr=False)
+    recipient: tuple[str, PublicKey] | None
+
+    @classmethod
+    def of(
+        cls, address: Address, source: Source, signer: Signer, registry: KeyRegistry
+    ) -> Desk:
+        """The desk for a ministry with the keys in force."""
+        try:
+            recipient = registry.recipient(address.member.member)
+        except EnvelopeError:
+            recipient = None
+        return cls(address=address, source=source, signer=signer, recipient=recipient)
+
+    def receipt(self, batch: Batch, refused: Sequence[Refused]) -> Receipt:
+        """The signed receipt of a batch that is no duplicate."""
+        header = batch.header
+        counted = Counter(row.reason.value for row in refused)
+        # Receipts account for records; a declaration is none.
+        records = batch.height if header and header.kind == "records" else 0
+        reasons = sorted(counted.items())
+        if batch.reason is not None:
+            reasons = [(batch.reason.value, 0)]
+        receipt = Receipt(
+            batch=header.batch if header else _UUID_NONE,
+            digest=batch.digest,
+            member=self.address.member.member,
+            dataflow=self.address.records.flow.id,
+            lane=header.lane if header else _UUID_NONE,
+            sequence=header.sequence if header else 0,
+            topic=self.source.topic,
+            partition=self.source.partition,
+            offset=batch.message.offset,
+            accepted=max(records - len(refused), 0),
+            refused=tuple(reasons),
+            outcome=_outcome(batch),
+            final=batch.outcome not in (None, Outcome.GAP),
+            expected=batch.expected,
+            received_ms=batch.message.time_ms,
+            key_id=self.signer.key_id,
+        )
+        return sign(receipt, self.signer.private)
+
+    def send_receipt(self, receipt: bytes) -> list[Send]:
+        """An encoded receipt on its way."""
+        topic = topics.receipts_topic(self.address.member.id)
+        return self._sealed("receipt", topic, receipt)
+
+    def send_quarantine(self, batch: Batch, refused: Sequence[Refused]) -> list[Send]:
+        """The refused rows of a batch on their way back; `row` is the row in it."""
+        header, form, rows = batch.header, batch.form, batch.rows
+        if not refused or header is None or form is None or rows is None:
+            return []
+        quarantine = Quarantine(
+            batch=header.batch,
+            digest=batch.digest,
+            member=header.member,
+            dataflow=form.flow.id,
+            sequence=header.sequence,
+            rows=tuple(
+                QuarantinedRow(row=one.row, reason=one.reason.value, field=one.field)
+                for one in refused
+            ),
+            container=_extract(rows, refused, form.flow.schema),
+        )
+        topic = topics.quarantine_topic(self.address.member.id)
+        return self._sealed("quarantine", topic, encode(quarantine))
+
+    def _sealed(self, kind: str, topic: str, plaintext: bytes) -> list[Send]:
+        if self.recipient is None:
+            return []
+        key_id, public = self.recipient
+        member = self.address.member.member
+        sealed = seal_to_member(kind, member, key_id, public, plaintext)
+        return [Send(topic=topic, partition=0, key=None, value=encode(sealed))]
+
+
+def _outcome(batch: Batch) -> str:
+    if batch.outcome is Outcome.GAP:
+        return "expected"
+    return "accepted" if batch.reason is None else "refused"
+
+
+def _extract(rows: pl.DataFrame, refused: Sequence[Refused], schema: str) -> bytes:
+    """A container of exactly the refused rows, in their order."""
+    return avro.container(rows[[one.row for one in refused]], schema)

@@ -1,0 +1,135 @@
+"""Valid rows to pseudonymised rows: here direct identifiers end.
+
+Rules (design §5):
+
+- ``record`` = H(member, dataflow, record id); ``digest`` = keyed hash of everything the
+  provider said in the row but its record id and revision, ``action`` included: a
+  replay says the same thing again, whatever number it carries.
+- ``nkey`` = keyed hash of the dataflow's natural key without the member, because the
+  same event reported by two ministries is what it is for; numbers in one spelling. A
+  natural key with an empty part is none.
+- Names, numbers, case numbers and the birth date leave no column; the birth year stays.
+  Dates that only matter to the month keep its first day.
+- A period declaration has no control fields: its record is (member, dataflow, period),
+  its revision the second it arrived, so that the latest one counts.
+- Every use and domain has its own key; see :mod:`hub.core.identity.hashing`.
+
+Input: validated rows with ``origin_offset``, ``origin_row``, ``clock_ms``, ``member``
+and ``named`` (the dataflow in the header). Output: ``records_schema(dataflow)``.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from hub.core import avro, period
+from hub.core.catalogue.model import Dataflow, Derived, Field, Kind, Role
+from hub.core.catalogue.schemas import CONTROL, records_schema
+from hub.core.identity import keys
+from hub.core.identity.hashing import keyed, keyed_whole
+
+REVISION_EPOCH_MS = 1_577_836_800_000
+"""2020-01-01: declarations count seconds from here, which fit an int until 2088."""
+
+_NUMBERS = ("personal_no", "doc_no")
+
+
+def pseudonymise(frame: pl.DataFrame, flow: Dataflow, secret: bytes) -> pl.DataFrame:
+    """Rows of ``hub.records.<domain>``; `secret` is the domain's own."""
+    known = frame.with_columns(
+        *_control(flow),
+        _record(flow, secret).alias("record"),
+        _digest(flow, secret).alias("digest"),
+    ).with_columns(_natural_key(frame, flow, secret).alias("nkey"))
+    if flow.person == "P":
+        known = keys.linked(known, secret)
+    elif flow.person == "U" and any(f.name == "case_ref" for f in flow.fields):
+        known = keys.unlinked(known, secret)
+    else:
+        none = pl.lit(None, dtype=pl.Binary)
+        known = known.with_columns(none.alias("keys"), none.alias("sig"))
+    columns = avro.polars_schema(records_schema(flow))
+    made = {field.name: _kept(field) for field in flow.fields}
+    made |= {one.field.name: _derived(one) for one in flow.derived}
+    made["birth_year"] = pl.col("birth_date").dt.year()
+    return known.select(
+        made.get(name, pl.col(name)).cast(kind, strict=False).alias(name)
+        for name, kind in columns.items()
+    )
+
+
+def _control(flow: Dataflow) -> list[pl.Expr]:
+    """Revision and action of a flow that does not carry them."""
+    if not flow.reserved:
+        return []
+    revision = (pl.col("clock_ms") - REVISION_EPOCH_MS) // 1_000
+    return [
+        revision.cast(pl.Int32).alias("revision"),
+        pl.lit("NEW").alias("action"),
+    ]
+
+
+def _record(flow: Dataflow, secret: bytes) -> pl.Expr:
+    """The record key."""
+    if flow.reserved:
+        return keyed(secret, f"record/{flow.id}", _columns("member", "named", "period"))
+    return keyed(
+        secret, "record", [pl.col("member"), pl.lit(flow.id), pl.col("record_id")]
+    )
+
+
+def _digest(flow: Dataflow, secret: bytes) -> pl.Expr:
+    """What the row says, record id and revision aside."""
+    said = [f.name for f in flow.fields if f.name not in ("record_id", "revision")]
+    return keyed_whole(secret, f"content/{flow.id}", _columns(*said))
+
+
+def _natural_key(frame: pl.DataFrame, flow: Dataflow, secret: bytes) -> pl.Expr:
+    """The natural key, null where the flow or the row has none."""
+    if not flow.unique:
+        return pl.lit(None, dtype=pl.Binary)
+    spelt = frame.select(
+        keys.number_forms(frame[name]) if name in _NUMBERS else pl.col(name)
+        for name in flow.unique
+    )
+    return pl.lit(
+        spelt.select(
+            keyed(secret, f"natural/{flow.id}", _columns(*flow.unique))
+        ).to_series()
+    )
+
+
+def _columns(*names: str) -> list[pl.Expr]:
+    return [pl.col(name) for name in names]
+
+
+def _kept(field: Field) -> pl.Expr:
+    """A field as it goes on."""
+    # The schema of the records names no identifier; this says so where it matters.
+    assert field.role is not Role.IDENTIFIER or field.name not in CONTROL  # noqa: S101
+    column = pl.col(field.name)
+    if field.keep == "month" and field.kind is Kind.DATE:
+        return column.dt.month_start()
+    return column
+
+
+def _derived(derived: Derived) -> pl.Expr:
+    """An attribute that intake computes."""
+    match derived.rule:
+        case "ratio":
+            return _ratio(derived)
+        case "dataflow":
+            return pl.col("named")
+        case "clock":
+            return pl.col("clock_ms")
+        case "lag":
+            end = period.last_day(pl.col(derived.of[0]))
+            return (period.local_day(pl.col("clock_ms")) - end).dt.total_days()
+    raise AssertionError(derived.rule)  # the catalogue loader refuses any other
+
+
+def _ratio(derived: Derived) -> pl.Expr:
+    """First × scale ÷ second in integers, rounded half up; null without a divisor."""
+    first, second = (pl.col(name).cast(pl.Int128) for name in derived.of)
+    rounded = (2 * derived.scale * first + second) // (2 * second)
+    return pl.when(second > 0).then(rounded)

@@ -1,0 +1,334 @@
+"""Intake: from sealed batches to rows without a name.
+
+Rules (design §3 rules 5, 6, 8, 10, 13; §4; §5):
+
+- Control messages carry the hub's control signature. Genesis and config produce
+  nothing, a close marker goes on to every destination, an unbelievable one is counted
+  and passed over; only a foreign log or an unknown bundle stops the partition.
+- Every envelope gets a receipt. Rows of many envelopes are decoded one by one, then
+  judged and pseudonymised together: nothing a row becomes depends on its neighbours.
+- Records go to the dataflow's domain, declarations to NONE; both hear of every chunk.
+- Rows published = accepted + quarantined + rows of duplicate batches, counted by
+  ministry and dataflow; of a quiet dataflow only whether batches were well or refused.
+
+Invariant: no direct identifier is in anything a step gives back, except the refused
+rows, which are sealed to the ministry they came from.
+
+State entries: lanes (``l``), and ``g`` → bundle and generation in force.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import ormsgpack
+import polars as pl
+
+from hub.core.admission import Batch, admit, unbelieved
+from hub.core.answers import Desk, Signer
+from hub.core.arrow import STAGE, Arrow
+from hub.core.blocks import InternalKey
+from hub.core.catalogue.model import Domain
+from hub.core.envelope.recipients import PrivateKey
+from hub.core.errors import BundleError, EnvelopeError, LogError
+from hub.core.identity.pseudonyms import pseudonymise
+from hub.core.lanes import Lanes, Outcome
+from hub.core.log import Incoming, Send, Source
+from hub.core.messages import (
+    Close,
+    Config,
+    Envelope,
+    Genesis,
+    Receipt,
+    decode,
+    decode_as,
+    encode,
+    verify,
+)
+from hub.core.reasons import Reason
+from hub.core.rulebook import Form, Rulebook
+from hub.core.stage import Result, Series
+from hub.core.state import Overlay
+from hub.core.validate import Refused, validate
+
+GENERAL = b"g"
+Control = Genesis | Config | Close
+ROWS_TOGETHER = 40_000
+"""Rows judged at once; bounds the memory of a step, whatever the batches inflate to."""
+
+
+class Keys(Protocol):
+    """What intake alone holds: the way from envelopes to pseudonyms."""
+
+    @property
+    def hub(self) -> Mapping[str, PrivateKey]:
+        """Private keys that batches are sealed to."""
+
+    @property
+    def pseudonyms(self) -> Mapping[Domain, bytes]:
+        """A secret for each linkage domain."""
+
+    @property
+    def receipt(self) -> Signer:
+        """The key receipts are signed with."""
+
+    @property
+    def records(self) -> InternalKey:
+        """The key of the arrow to dedupe."""
+
+
+class Intake:
+    """The stage intake, for the ministry topics of a catalogue."""
+
+    name = STAGE
+
+    def __init__(
+        self,
+        *,
+        rulebooks: Sequence[Rulebook],
+        keys: Keys,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        """Prepare the stage.
+
+        Args:
+            rulebooks: Every bundle this worker holds; the first is in force until a
+                config record names one.
+            keys: Intake's own secrets.
+            entropy: Source of nonces.
+        """
+        self.rulebooks = {book.digest: book for book in rulebooks}
+        self.first = rulebooks[0].digest
+        self.keys = keys
+        self.entropy = entropy
+
+    def step(
+        self, overlay: Overlay, source: Source, messages: Sequence[Incoming]
+    ) -> Result:
+        """Fold consecutive messages of one ministry partition into the overlay."""
+        step = _Step(self, overlay, source)
+        return step.run(messages)
+
+
+class _Step:
+    """One call of the stage."""
+
+    def __init__(self, stage: Intake, overlay: Overlay, source: Source) -> None:
+        self._stage = stage
+        self._keys = stage.keys
+        self._overlay = overlay
+        self._source = source
+        self._lanes = Lanes(overlay)
+        self._waiting: list[Batch] = []
+        self._waiting_rows = 0
+        self._blocks: list[Send] = []
+        self._answers: list[Send] = []
+        self._counts: Counter[Series] = Counter()
+        stored = overlay.get(GENERAL)
+        general: tuple[bytes, int] = (
+            ormsgpack.unpackb(stored) if stored else (stage.first, 0)
+        )
+        self._generation = general[1]
+        self._obey(general[0])
+
+    def run(self, messages: Sequence[Incoming]) -> Result:
+        """Fold the messages, in order."""
+        self._begin(messages[0])
+        for message in messages:
+            self._arrow.see(message.time_ms)
+            self._take(message)
+        self._ship(messages[-1].offset)
+        return Result(sends=[*self._blocks, *self._answers], counts=dict(self._counts))
+
+    def _begin(self, message: Incoming) -> None:
+        """A stretch under the bundle in force begins with `message`."""
+        forms = (self._address.records, self._address.declarations)
+        self._arrow = Arrow(forms, message.offset)
+        self._arrow.see(message.time_ms)
+
+    def _ship(self, offset: int) -> None:
+        """The stretch ends with `offset`."""
+        self._flush()
+        self._arrow.end(offset)
+        self._blocks += self._arrow.sends(
+            self._source,
+            config=self._rulebook.digest,
+            generation=self._generation,
+            key=self._keys.records,
+            entropy=self._stage.entropy,
+        )
+
+    def _obey(self, digest: bytes) -> None:
+        """Put a bundle in force."""
+        book = self._stage.rulebooks.get(digest)
+        if book is None:
+            raise BundleError(
+                f"{self._source.name}: bundle {digest.hex()[:16]} is in force and this"
+                " worker does not hold it; give it that catalogue and registry"
+            )
+        self._rulebook = book
+        self._address = book.address(self._source.topic)
+        self._desk = Desk.of(
+            self._address, self._source, self._keys.receipt, book.registry
+        )
+
+    def _take(self, message: Incoming) -> None:
+        try:
+            value = decode(message.value)
+        except EnvelopeError as error:
+            self._wait(unbelieved(message, error.reason))
+            return
+        match value:
+            case Envelope():
+                batch = admit(
+                    value,
+                    message,
+                    address=self._address,
+                    partition=self._source.partition,
+                    rulebook=self._rulebook,
+                    lanes=self._lanes,
+                    keys=self._keys.hub,
+                )
+                self._wait(batch)
+            case Genesis() | Config() | Close():
+                self._take_control(value, message)
+            case _:
+                self._wait(unbelieved(message, Reason.MALFORMED))
+
+    def _wait(self, batch: Batch) -> None:
+        """Let a batch wait for the others, unless there are enough rows."""
+        if batch.outcome is Outcome.DUPLICATE:
+            # The receipt it wants may belong to a batch that still waits.
+            self._flush()
+        self._waiting.append(batch)
+        self._waiting_rows += batch.height
+        if self._waiting_rows >= ROWS_TOGETHER or batch.outcome is Outcome.DUPLICATE:
+            self._flush()
+
+    def _take_control(self, value: Control, message: Incoming) -> None:
+        outcome, reason = "accepted", ""
+        try:
+            verify(value, self._rulebook.registry.authority(value.key_id, "control"))
+        except EnvelopeError as error:
+            if message.offset == 0:
+                raise LogError(
+                    f"{self._source.name}: the genesis record is not the control"
+                    " key's; create the topic with `kerwen topics create`"
+                ) from error
+            outcome, reason = "refused", error.reason
+        else:
+            self._follow(value, message)
+        self._count("control_total", outcome, reason)
+
+    def _follow(self, value: Control, message: Incoming) -> None:
+        """Do what a verified control message says."""
+        offset = message.offset
+        match value:
+            case Genesis():
+                place = (value.topic, value.partition, value.log)
+                source = self._source
+                if offset or place != (source.topic, source.partition, source.log):
+                    raise LogError(
+                        f"{source.name}: the genesis record at offset {offset} is"
+                        " another log's; `kerwen doctor` says what to restore"
+                    )
+                self._generation = value.generation
+                self._remember()
+            case Config():
+                self._ship(offset - 1)
+                self._obey(value.bundle)
+                self._begin(message)
+                self._remember()
+            case Close():
+                self._flush()
+                self._arrow.close(offset, value)
+
+    def _remember(self) -> None:
+        general = (self._rulebook.digest, self._generation)
+        self._overlay.put(GENERAL, ormsgpack.packb(general))
+
+    def _flush(self) -> None:
+        """Judge and answer what waits."""
+        refused: dict[int, list[Refused]] = {}
+        for form in (self._address.records, self._address.declarations):
+            refused |= self._judge(form)
+        for batch in self._waiting:
+            self._answer(batch, refused.get(batch.message.offset, []))
+        self._waiting.clear()
+        self._waiting_rows = 0
+
+    def _judge(self, form: Form) -> dict[int, list[Refused]]:
+        """Validate and pseudonymise the rows of a dataflow; offset -> refused rows."""
+        frames = [
+            batch.rows.with_columns(
+                pl.lit(batch.message.offset, dtype=pl.Int64).alias("origin_offset"),
+                pl.int_range(pl.len(), dtype=pl.Int32).alias("origin_row"),
+                pl.lit(batch.message.time_ms, dtype=pl.Int64).alias("clock_ms"),
+            )
+            for batch in self._waiting
+            if batch.form is form and batch.rows is not None and batch.height
+        ]
+        if not frames:
+            return {}
+        frame = pl.concat(frames).with_columns(
+            pl.lit(self._address.member.id).alias("member"),
+            pl.lit(self._address.records.flow.id).alias("named"),
+        )
+        accepted, bad = validate(frame, form.flow, form.checks)
+        secret = self._keys.pseudonyms[form.flow.domain]
+        self._arrow.add(form.flow.id, pseudonymise(accepted, form.flow, secret))
+        refused: dict[int, list[Refused]] = {}
+        places = frame.select("origin_offset", "origin_row")[[one.row for one in bad]]
+        for one, (offset, row) in zip(bad, places.iter_rows(), strict=True):
+            here = Refused(row=row, reason=one.reason, field=one.field)
+            refused.setdefault(offset, []).append(here)
+        return refused
+
+    def _answer(self, batch: Batch, refused: list[Refused]) -> None:
+        """Send receipt and refused rows; count."""
+        if self._desk.recipient is None:
+            self._count("answers_total", "unsealed", "")
+        if batch.outcome is Outcome.DUPLICATE and batch.header is not None:
+            kept = self._lanes.kept(batch.header.lane, batch.header.sequence)
+            assert kept is not None  # noqa: S101 - judged a duplicate by it
+            self._count_duplicate(decode_as(Receipt, kept.receipt))
+            self._answers += self._desk.send_receipt(kept.receipt)
+            return
+        receipt = self._desk.receipt(batch, refused)
+        value = encode(receipt)
+        if batch.outcome is Outcome.NEW:
+            self._lanes.keep(receipt.lane, receipt.sequence, batch.digest, value)
+        self._answers += self._desk.send_quarantine(batch, refused)
+        self._answers += self._desk.send_receipt(value)
+        whole = batch.reason.value if batch.reason else ""
+        self._count("envelopes_total", receipt.outcome, whole)
+        flow = batch.form.flow.id if batch.form else ""
+        counted = Counter(one.reason.value for one in refused)
+        self._count_rows("accepted", "", batch.height - len(refused), flow)
+        for reason, rows in counted.items():
+            self._count_rows("quarantined", reason, rows, flow)
+
+    def _count_duplicate(self, receipt: Receipt) -> None:
+        rows = receipt.accepted + sum(rows for _, rows in receipt.refused)
+        self._count("envelopes_total", "duplicate", "")
+        self._count_rows("duplicate", "", rows, receipt.dataflow)
+
+    def _count_rows(self, outcome: str, reason: str, rows: int, flow: str) -> None:
+        if rows and not self._address.records.flow.quiet:
+            self._count("rows_total", outcome, reason, rows, flow)
+
+    def _count(
+        self, name: str, outcome: str, reason: str, amount: int = 1, flow: str = ""
+    ) -> None:
+        own = self._address.records.flow
+        if own.quiet:
+            outcome, reason = "refused" if outcome == "refused" else "ok", ""
+        labels = {
+            "dataflow": flow or own.id,
+            "ministry": self._address.member.id,
+            "outcome": outcome,
+            "reason": reason,
+        }
+        self._counts[name, tuple(labels.items())] += amount
