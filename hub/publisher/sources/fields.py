@@ -155,7 +155,7 @@ def _rejections(
     refusing: Sequence[Field], bad: pl.DataFrame, strings: Strings, mapping: Mapping
 ) -> list[Rejected]:
     """One refusal a wrong value."""
-    found = []
+    found: list[Rejected] = []
     for one in refusing:
         cell = mapping.cells[one.name]
         what = _WHAT.get(one.kind, "not a whole number of this size")

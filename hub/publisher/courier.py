@@ -1,0 +1,216 @@
+"""The courier: batches from the spool to the brokers, receipts back.
+
+Rules (design: lane machine):
+
+- A lane is sent in order, on its own partition. What was not acknowledged is sent
+  again: the same sealed bytes, so the hub knows it.
+- Gap: go back to the expected sequence. Fork, or an expected batch that is no longer
+  here: a new lane, in which the rows that have no final receipt are sealed again.
+  Stale: the rows go under a new sequence. Nothing else is decided here: a refused
+  batch waits for a person, and nothing is sent in circles.
+- Receipts are noted before their position moves, so a kill costs a second look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from hub.core.catalogue.model import Catalogue
+from hub.core.errors import EnvelopeError
+from hub.core.keys import KeyRegistry
+from hub.core.lanes import partition_of
+from hub.core.log import Incoming, Send
+from hub.core.messages import Receipt, encode
+from hub.core.topics import ministry_topic, receipts_topic
+from hub.publisher import ledger
+from hub.publisher.broker import Broker
+from hub.publisher.entries import Item, Parcel, Place, State
+from hub.publisher.receipts import Verdict, note, open_receipt
+from hub.publisher.sealing import DECLARATION, Content, Sealer, listing
+from hub.publisher.spool import Spool
+
+WINDOW = 16
+"""Batches sent between two looks at the acknowledgements."""
+LATER = 2**63 - 1
+"""An offset after every other."""
+RETURNS_MAX = 20
+"""Times a lane may be told to go back without a final receipt in between."""
+
+Tell = Callable[[str, int, int], None]
+"""Progress: what (``sent`` or ``receipts``), how many are done, of how many."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Courier:
+    """Carries for one ministry.
+
+    Attributes:
+        notes: What a person should know, in sentences.
+        stopped: Lanes that wait for a person; nothing more is sent in them.
+    """
+
+    catalogue: Catalogue
+    sealer: Sealer
+    registry: KeyRegistry
+    spool: Spool
+    broker: Broker
+    notes: list[str] = field(default_factory=list)
+    stopped: set[bytes] = field(default_factory=set)
+    _returns: dict[bytes, int] = field(default_factory=dict)
+
+    def send(self, tell: Tell | None = None) -> int:
+        """Send what is spooled; returns how many batches were acknowledged.
+
+        Raises:
+            RetriableError: The brokers are away; the spool keeps what is left.
+        """
+        waiting = [
+            item
+            for item in ledger.items(self.spool, State.SPOOLED)
+            if item.lane not in self.stopped
+        ]
+        # A batch that goes again goes in its lane's order, not the spool's.
+        waiting.sort(key=lambda item: (item.dataflow, item.lane, item.sequence))
+        for start in range(0, len(waiting), WINDOW):
+            self._carry(waiting[start : start + WINDOW])
+            if tell is not None:
+                tell("sent", min(start + WINDOW, len(waiting)), len(waiting))
+        return len(waiting)
+
+    def repeat(self, items: Sequence[Item]) -> None:
+        """Send batches once more as they are, as after an unsure acknowledgement."""
+        items = [item for item in items if item.state in (State.SPOOLED, State.SENT)]
+        for start in range(0, len(items), WINDOW):
+            self._carry(items[start : start + WINDOW])
+
+    def _carry(self, items: Sequence[Item]) -> None:
+        sends = [
+            Send(
+                topic=ministry_topic(self.sealer.member.id, item.dataflow),
+                partition=partition_of(item.lane),
+                key=None,
+                value=ledger.content(self.spool, item, "envelope"),
+            )
+            for item in items
+        ]
+        ledger.sent(self.spool, items, self.broker.send(sends))
+
+    def collect(self) -> int:
+        """Read and note the receipts that are there; returns how many.
+
+        Raises:
+            RetriableError: The brokers are away.
+        """
+        topic = receipts_topic(self.sealer.member.id)
+        start = ledger.position(self.spool, topic)
+        noted = 0
+        for message in self.broker.read(topic, start):
+            noted += self._read(message)
+            ledger.move(self.spool, topic, message.offset + 1)
+        return noted
+
+    def _read(self, message: Incoming) -> bool:
+        """Note the receipt in a message; one that cannot be trusted is only told."""
+        if not message.value:
+            return False
+        try:
+            receipt = open_receipt(message.value, self.sealer.seals, self.registry)
+            if receipt is not None:
+                self._take(receipt)
+        except EnvelopeError as error:
+            self.notes.append(
+                f"an answer at offset {message.offset} of the receipts cannot be "
+                f"trusted and was passed over: {error}"
+            )
+            return False
+        return receipt is not None
+
+    def _take(self, receipt: Receipt) -> None:
+        verdict, item = note(self.spool, receipt, encode(receipt), self.sealer.member)
+        if item is None or item.state == State.REPLACED:
+            return
+        name = f"{item.dataflow}, batch {item.sequence}"
+        reason = receipt.refused[0][0] if receipt.refused else ""
+        if verdict is Verdict.FINAL:
+            self._returns.pop(item.lane, None)
+        elif verdict is Verdict.GAP:
+            self._go_back(item, receipt)
+        elif verdict is Verdict.FORK:
+            self.notes.append(
+                f"{name}: the hub knows another batch in its place (a restored or "
+                "copied spool); the lane was replaced and the rows are sent again"
+            )
+            self.renew(item.lane)
+        elif verdict is Verdict.STALE:
+            self.spool.reopen([item], self.sealer.entropy, self.again, new_lane=False)
+        elif verdict is Verdict.REFUSED:
+            self.notes.append(
+                f"{name}: refused as a whole ({reason}); mend the cause, "
+                "then publish with --retry"
+            )
+        elif verdict is Verdict.UNBELIEVED:
+            self.stopped.add(item.lane)
+            ledger.back(self.spool, item.lane, item.sequence, LATER)
+            self.notes.append(
+                f"{name}: the hub did not believe it ({reason}): is this signing key "
+                "in the hub's registry? Nothing was lost; publish again when it is"
+            )
+
+    def _go_back(self, item: Item, receipt: Receipt) -> None:
+        """The hub waits for an earlier batch of the lane."""
+        if item.lane in self.stopped:
+            return
+        if not ledger.back(self.spool, item.lane, receipt.expected, receipt.offset):
+            self.notes.append(
+                f"{item.dataflow}: the hub waits for batch {receipt.expected}, which "
+                "is no longer here; the lane was replaced"
+            )
+            self.renew(item.lane)
+            return
+        self._returns[item.lane] = self._returns.get(item.lane, 0) + 1
+        if self._returns[item.lane] > RETURNS_MAX * WINDOW:
+            self.stopped.add(item.lane)
+            self.notes.append(f"{item.dataflow}: the hub keeps asking for one batch")
+
+    def renew(self, lane: bytes) -> None:
+        """Close a lane and seal what has no final receipt again in a new one."""
+        items = ledger.items(
+            self.spool, State.SPOOLED, State.SENT, State.REFUSED, lane=lane
+        )
+        items.sort(key=lambda one: one.sequence)
+        self.spool.reopen(items, self.sealer.entropy, self.again, new_lane=True)
+
+    def lost(self) -> None:
+        """Send everything again that was sent and has no receipt."""
+        with self.spool.change() as connection:
+            connection.execute(
+                "UPDATE batches SET state = 'spooled' WHERE state = 'sent'"
+            )
+
+    def retry(self) -> int:
+        """Seal refused batches again with the keys and schemas of now."""
+        refused = ledger.items(self.spool, State.REFUSED)
+        for item in refused:
+            self.spool.reopen([item], self.sealer.entropy, self.again, new_lane=False)
+        return len(refused)
+
+    def again(self, item: Item, place: Place) -> Parcel:
+        """A batch of the spool for another place in a lane."""
+        flow = self.catalogue.dataflows[item.dataflow]
+        declared = item.kind == DECLARATION
+        schema = (
+            self.catalogue.dataflows[DECLARATION].schema if declared else flow.schema
+        )
+        container = self.sealer.uncopy(ledger.content(self.spool, item, "copy"))
+        records, numbers = listing(ledger.content(self.spool, item, "listing"))
+        content = Content(
+            kind=item.kind,
+            schema=schema,
+            container=container,
+            rows=item.rows,
+            records=tuple(records),
+            numbers=tuple(numbers),
+            file=item.file,
+        )
+        return self.sealer.seal(flow, content, place)

@@ -1,0 +1,357 @@
+"""Publish a file, declare a period, come back later: one session of a ministry.
+
+Rules (design: publisher):
+
+- A file is read, sealed and spooled in batches; then sent; then its receipts are
+  awaited. Brokers that are away stop the second and third step, never the first.
+- Publishing the same file again does nothing and says so; ``again`` makes new batches
+  of it, ``resend`` sends the same sealed batches twice.
+- A publication that was interrupted goes on after the last row in the spool.
+- Nothing is printed here; a callback is told how far it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import polars as pl
+
+from hub.core import avro, period
+from hub.core.catalogue.model import Catalogue, Dataflow
+from hub.core.errors import InvalidError, RetriableError
+from hub.edge import keyring
+from hub.edge.settings import Settings
+from hub.publisher import ledger, revisions, summary
+from hub.publisher.broker import Broker, KafkaBroker
+from hub.publisher.courier import Courier, Tell
+from hub.publisher.entries import Parcel, Place, Publication
+from hub.publisher.mapping import Mapping
+from hub.publisher.refusals import Refusals
+from hub.publisher.sealing import (
+    DECLARATION,
+    RECORDS,
+    Content,
+    Sealer,
+    publication_key,
+    sealer,
+)
+from hub.publisher.sources import csv
+from hub.publisher.sources.rows import Chunk
+from hub.publisher.spool import Spool
+from hub.publisher.summary import Source, Summary
+
+BATCH_ROWS = 8_000
+"""Rows in a batch; a batch of this size is some hundred kilobytes."""
+LOOK_SECONDS = 0.2
+"""Pause between two looks at the receipts."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """A ministry at its spool; use as a context manager."""
+
+    catalogue: Catalogue
+    sealer: Sealer
+    spool: Spool
+    courier: Courier
+    broker: Broker
+    clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+    batch_rows: int = BATCH_ROWS
+    _read: dict[int, Source] = field(default_factory=dict)
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        catalogue: Catalogue,
+        member: str,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        broker: Broker | None = None,
+    ) -> Self:
+        """A session of `member` with the keys and the spool of a home.
+
+        Raises:
+            InvalidError: There is no such member, or it publishes nothing.
+            EnvelopeError: A key is missing or revoked.
+            MachineError: Another session writes to the spool, or keys are not there.
+        """
+        known = catalogue.members.get(member)
+        if known is None or not known.provides:
+            raise InvalidError(f"{member!r} is no member that publishes")
+        keys = keyring.ministry(settings.home.root, member)
+        registry = keyring.registry(settings.home.root)
+        made = sealer(
+            known,
+            keys.sign,
+            keys.seals,
+            registry,
+            entropy=os.urandom,
+            now_ms=lambda: time.time_ns() // 1_000_000,
+        )
+        spool = Spool.open(settings.home.spool / f"{member}.sqlite")
+        way = broker or KafkaBroker(settings, member)
+        return cls(
+            catalogue=catalogue,
+            sealer=made,
+            spool=spool,
+            broker=way,
+            courier=Courier(
+                catalogue=catalogue,
+                sealer=made,
+                registry=registry,
+                spool=spool,
+                broker=way,
+            ),
+            batch_rows=batch_rows,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.broker.close()
+        self.spool.close()
+
+    def publish(
+        self,
+        dataflow: str,
+        path: Path,
+        *,
+        mapping: Mapping | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        again: bool = False,
+        resend: bool = False,
+        wait_seconds: float = 60.0,
+        tell: Tell | None = None,
+    ) -> Summary:
+        """Spool a file, send it, wait for its receipts.
+
+        Args:
+            dataflow: Its id.
+            path: A CSV file.
+            mapping: None where the header names the schema's fields.
+            encoding: Declared encoding of the file.
+            delimiter: Declared delimiter of the file.
+            again: New batches of a file that was published before: the hub sees its
+                rows a second time and counts them as replays.
+            resend: Send every sealed batch twice: the hub sees duplicate batches.
+            wait_seconds: How long to wait for receipts.
+            tell: Progress.
+
+        Raises:
+            InvalidError: The file, its header or its mapping is unusable.
+            MachineError: There is no room for the spool.
+        """
+        started = self.clock()
+        publication = self.add(
+            dataflow,
+            path,
+            mapping=mapping,
+            encoding=encoding,
+            delimiter=delimiter,
+            again=again,
+            tell=tell,
+        )
+        notes = self.settle(
+            wait_seconds, resend=publication.id if resend else None, tell=tell
+        )
+        done = self.summary(publication, notes)
+        return replace(done, seconds=self.clock() - started)
+
+    def add(
+        self,
+        dataflow: str,
+        path: Path,
+        *,
+        mapping: Mapping | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        again: bool = False,
+        tell: Tell | None = None,
+    ) -> Publication:
+        """Read and seal a file into the spool; a second time, say what is there."""
+        flow = self._dataflow(dataflow)
+        reading = csv.read(path, flow, mapping, encoding=encoding, delimiter=delimiter)
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").digest()
+        dialect = reading.dialect
+        text = mapping.text if mapping else ""
+        key = publication_key(
+            content, flow.id, text, dialect.encoding, dialect.delimiter
+        )
+        now_ms = self.sealer.now_ms()
+        publication = self.spool.begin(flow.id, key, path.name, now_ms, again=again)
+        if publication.finished_ms is not None:
+            return publication
+        # Sealed, compressed rows and their copy are smaller than the text they are of.
+        self.spool.room(size)
+        with Refusals(path) as refusals:
+            chunks = refusals.watch(reading.chunks)
+            rows = 0
+            for frame, numbers in _cut(chunks, self.batch_rows, publication.last_row):
+                self._put(flow, reading.mapping, publication, frame, numbers)
+                rows += frame.height
+                if tell is not None:
+                    tell("spooled", rows, 0)
+            refusals.some(rows or publication.last_row)
+        self.spool.finish(publication, self.sealer.now_ms())
+        self._read[publication.id] = refusals.source(dialect)
+        return publication
+
+    def _put(
+        self,
+        flow: Dataflow,
+        mapping: Mapping,
+        publication: Publication,
+        frame: pl.DataFrame,
+        numbers: list[int],
+    ) -> None:
+        """One batch into the spool, with the revisions its source does not have."""
+
+        def make(place: Place) -> Parcel:
+            rows = frame
+            if "revision" not in mapping.cells:
+                rows = revisions.fill(self.spool.connection, flow, frame)
+            elif "action" not in mapping.cells:
+                rows = revisions.act(frame)
+            content = Content(
+                kind=RECORDS,
+                schema=flow.schema,
+                container=avro.container(rows, flow.schema),
+                rows=rows.height,
+                records=tuple(rows["record_id"]),
+                numbers=tuple(numbers),
+                file=publication.id,
+            )
+            return self.sealer.seal(flow, content, place)
+
+        self.spool.put(flow.id, self.sealer.entropy, make)
+
+    def declare(
+        self, dataflow: str, label: str, *, complete: bool = True, nil: bool = False
+    ) -> None:
+        """Spool the declaration of a period; :meth:`settle` sends it.
+
+        Raises:
+            InvalidError: The period is not one that this dataflow is declared by.
+        """
+        flow = self._dataflow(dataflow)
+        wanted = period.parse(label)
+        if wanted.frequency != flow.declare:
+            shape = {"A": "2025", "Q": "2025-Q1", "M": "2025-03"}[flow.declare]
+            raise InvalidError(f"{flow.id} is declared by periods such as {shape}")
+        schema = self.catalogue.dataflows[DECLARATION].schema
+        row = pl.DataFrame({"period": [label], "complete": [complete], "nil": [nil]})
+        content = Content(
+            kind=DECLARATION,
+            schema=schema,
+            container=avro.container(row, schema),
+            rows=1,
+        )
+        self.spool.put(
+            flow.id,
+            self.sealer.entropy,
+            lambda place: self.sealer.seal(flow, content, place),
+        )
+
+    def settle(
+        self,
+        wait_seconds: float,
+        *,
+        resend: int | None = None,
+        tell: Tell | None = None,
+    ) -> tuple[str, ...]:
+        """Send what is spooled and wait for receipts; returns notes for a person.
+
+        Args:
+            wait_seconds: How long to wait.
+            resend: A publication whose batches are sent twice.
+            tell: Progress.
+        """
+        deadline = self.clock() + wait_seconds
+        notes: list[str] = []
+        try:
+            self.courier.send(tell)
+            if resend is not None:
+                self.courier.repeat(ledger.items(self.spool, file=resend))
+            total = self._left(resend)
+            while left := self._left(resend):
+                noted = self.courier.collect()
+                self.courier.send()
+                if tell is not None:
+                    tell("receipts", max(total - left, 0), total)
+                if self.clock() > deadline:
+                    break
+                if not noted:
+                    self.pause(LOOK_SECONDS)
+        except RetriableError as error:
+            notes.append(f"{error}; the batches wait in the spool, publish again later")
+        notes += self.courier.notes
+        self.courier.notes.clear()
+        return tuple(notes)
+
+    def _left(self, resent: int | None) -> int:
+        """Answers that are still awaited."""
+        stopped = self.courier.stopped
+        waiting = ledger.waiting(self.spool, stopped)
+        if resent is None:
+            return waiting
+        return max(waiting, ledger.unanswered(self.spool, resent, stopped))
+
+    def summary(self, publication: Publication, notes: tuple[str, ...] = ()) -> Summary:
+        """What a publication came to so far."""
+        known = publication.finished_ms is not None
+        flow = self.catalogue.dataflows[publication.dataflow]
+        return Summary(
+            dataflow=flow.id,
+            name=publication.name,
+            quiet=flow.quiet,
+            known=known,
+            source=self._read.get(publication.id, Source()),
+            notes=notes,
+            **summary.count(self.spool, publication.id),
+        )
+
+    def _dataflow(self, dataflow: str) -> Dataflow:
+        """A dataflow that this ministry provides."""
+        provides = self.sealer.member.provides
+        if dataflow not in provides:
+            raise InvalidError(
+                f"{self.sealer.member.id} does not provide {dataflow!r}; it provides "
+                f"{', '.join(provides)}"
+            )
+        return self.catalogue.dataflows[dataflow]
+
+
+def _cut(
+    chunks: Iterator[Chunk], size: int, after: int
+) -> Iterator[tuple[pl.DataFrame, list[int]]]:
+    """Batches of `size` rows with their numbers, beginning after row `after`."""
+    frames: list[pl.DataFrame] = []
+    for chunk in chunks:
+        numbered = chunk.frame.with_columns(pl.Series(_NUMBER, chunk.rows, pl.Int64))
+        frames.append(numbered.filter(pl.col(_NUMBER) > after))
+        while sum(frame.height for frame in frames) >= size:
+            whole = pl.concat(frames)
+            frames = [whole.slice(size)]
+            yield _split(whole.head(size))
+    rest = pl.concat(frames) if frames else pl.DataFrame()
+    if rest.height:
+        yield _split(rest)
+
+
+_NUMBER = "\0number"
+
+
+def _split(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
+    return frame.drop(_NUMBER), frame[_NUMBER].to_list()

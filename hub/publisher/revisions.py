@@ -1,0 +1,111 @@
+"""Revisions and actions for sources that have none.
+
+Rules:
+
+- A record id seen for the first time is NEW with revision 0.
+- Other content under a known id is AMEND with the next revision.
+- The same content again keeps its revision and action: dedupe sees a replay.
+- A source that says the action but not the revision (CANCEL, for one) keeps its own
+  actions; they are part of the content.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import polars as pl
+import polars_hash as plh
+
+from hub.core.catalogue.model import Dataflow
+
+NEW, AMEND = "NEW", "AMEND"
+
+Known = dict[bytes, tuple[int, bytes, str]]
+
+
+def fill(
+    connection: sqlite3.Connection, dataflow: Dataflow, frame: pl.DataFrame
+) -> pl.DataFrame:
+    """`frame` with `revision` and `action`, remembering them in the transaction."""
+    acted = frame["action"].null_count() < frame.height
+    own = ["action"] if acted else []
+    names = [one.name for one in dataflow.fields if one.name not in _CONTROL]
+    digests = frame.select(
+        _digest(["record_id"]).alias("record"), _digest([*names, *own]).alias("content")
+    )
+    records = [bytes.fromhex(text) for text in digests["record"]]
+    contents = [bytes.fromhex(text) for text in digests["content"]]
+    actions = frame["action"].to_list()
+    known = _known(connection, dataflow.id, records)
+    changed: Known = {}
+    rows: list[tuple[int, str]] = []
+    for record, content, said in zip(records, contents, actions, strict=True):
+        before = changed.get(record) or known.get(record)
+        entry = _next(before, content, said)
+        if entry != before:
+            changed[record] = entry
+        rows.append((entry[0], entry[2]))
+    connection.executemany(
+        "INSERT INTO records (dataflow, record, revision, content, action) "
+        "VALUES (?, ?, ?, ?, ?) ON CONFLICT (dataflow, record) DO UPDATE SET "
+        "revision = excluded.revision, content = excluded.content, "
+        "action = excluded.action",
+        ((dataflow.id, record, *entry) for record, entry in changed.items()),
+    )
+    return frame.with_columns(
+        pl.Series("revision", [row[0] for row in rows], pl.Int32),
+        pl.Series("action", [row[1] for row in rows], pl.String),
+    )
+
+
+def act(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with the action that its revision implies."""
+    first = pl.col("revision") == 0
+    return frame.with_columns(
+        pl.when(first).then(pl.lit(NEW)).otherwise(pl.lit(AMEND)).alias("action")
+    )
+
+
+_CONTROL = ("record_id", "revision", "action")
+
+
+def _next(
+    before: tuple[int, bytes, str] | None, content: bytes, said: str | None
+) -> tuple[int, bytes, str]:
+    """The entry of a record after this row."""
+    if before is None:
+        return 0, content, said or NEW
+    if before[1] == content:
+        return before
+    return before[0] + 1, content, said or AMEND
+
+
+def _digest(names: list[str]) -> pl.Expr:
+    """128 bits over columns, as hex; null and empty differ, and no two rows meet."""
+    parts = []
+    for name in names:
+        text = pl.col(name).cast(pl.String)
+        size = text.str.len_bytes().cast(pl.String).fill_null("-")
+        parts += [size, pl.lit(":"), text.fill_null("")]
+    joined = pl.concat_str(parts)
+    hashed: pl.Expr = plh.concat_str(joined).chash.blake3()
+    return hashed.str.slice(0, 32)
+
+
+def _known(
+    connection: sqlite3.Connection, dataflow: str, records: list[bytes]
+) -> Known:
+    """What the spool remembers of these records."""
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (record BLOB)")
+    connection.execute("DELETE FROM wanted")
+    connection.executemany(
+        "INSERT INTO wanted VALUES (?)", ((record,) for record in set(records))
+    )
+    found = connection.execute(
+        "SELECT r.record, r.revision, r.content, r.action FROM wanted w "
+        "JOIN records r ON r.dataflow = ? AND r.record = w.record",
+        (dataflow,),
+    )
+    return {
+        record: (revision, content, act) for record, revision, content, act in found
+    }
