@@ -152,6 +152,11 @@ def unanswered(spool: Spool, file: int, stopped: Collection[bytes]) -> int:
     )
 
 
+def unrepeated(spool: Spool, file: int) -> int:
+    """Batches of a publication that were sent once only."""
+    return _count(spool, "file = ? AND sends < 2", (file,), ())
+
+
 def _count(
     spool: Spool, clause: str, values: tuple[int, ...], stopped: Collection[bytes]
 ) -> int:

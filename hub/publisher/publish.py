@@ -15,19 +15,19 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 import polars as pl
 
-from hub.core import avro, period
+from hub.core import period
 from hub.core.catalogue.model import Catalogue, Dataflow
 from hub.core.errors import InvalidError, RetriableError
 from hub.edge import keyring
 from hub.edge.settings import Settings
-from hub.publisher import ledger, revisions, summary
+from hub.publisher import batches, ledger, revisions, summary
 from hub.publisher.broker import Broker, KafkaBroker
 from hub.publisher.courier import Courier, Tell
 from hub.publisher.entries import Parcel, Place, Publication
@@ -35,14 +35,11 @@ from hub.publisher.mapping import Mapping
 from hub.publisher.refusals import Refusals
 from hub.publisher.sealing import (
     DECLARATION,
-    RECORDS,
-    Content,
     Sealer,
     publication_key,
     sealer,
 )
 from hub.publisher.sources import csv
-from hub.publisher.sources.rows import Chunk
 from hub.publisher.spool import Spool
 from hub.publisher.summary import Source, Summary
 
@@ -198,7 +195,9 @@ class Session:
         with Refusals(path) as refusals:
             chunks = refusals.watch(reading.chunks)
             rows = 0
-            for frame, numbers in _cut(chunks, self.batch_rows, publication.last_row):
+            for frame, numbers in batches.cut(
+                chunks, self.batch_rows, publication.last_row
+            ):
                 self._put(flow, reading.mapping, publication, frame, numbers)
                 rows += frame.height
                 if tell is not None:
@@ -224,15 +223,7 @@ class Session:
                 rows = revisions.fill(self.spool.connection, flow, frame)
             elif "action" not in mapping.cells:
                 rows = revisions.act(frame)
-            content = Content(
-                kind=RECORDS,
-                schema=flow.schema,
-                container=avro.container(rows, flow.schema),
-                rows=rows.height,
-                records=tuple(rows["record_id"]),
-                numbers=tuple(numbers),
-                file=publication.id,
-            )
+            content = batches.records(flow, rows, numbers, publication.id)
             return self.sealer.seal(flow, content, place)
 
         self.spool.put(flow.id, self.sealer.entropy, make)
@@ -250,14 +241,8 @@ class Session:
         if wanted.frequency != flow.declare:
             shape = {"A": "2025", "Q": "2025-Q1", "M": "2025-03"}[flow.declare]
             raise InvalidError(f"{flow.id} is declared by periods such as {shape}")
-        schema = self.catalogue.dataflows[DECLARATION].schema
-        row = pl.DataFrame({"period": [label], "complete": [complete], "nil": [nil]})
-        content = Content(
-            kind=DECLARATION,
-            schema=schema,
-            container=avro.container(row, schema),
-            rows=1,
-        )
+        declared = self.catalogue.dataflows[DECLARATION]
+        content = batches.declaration(declared, label, complete=complete, nil=nil)
         self.spool.put(
             flow.id,
             self.sealer.entropy,
@@ -296,6 +281,8 @@ class Session:
                     self.pause(LOOK_SECONDS)
         except RetriableError as error:
             notes.append(f"{error}; the batches wait in the spool, publish again later")
+        if resend is not None and ledger.unrepeated(self.spool, resend):
+            notes.append("batches with a final receipt were not sent twice; use again")
         notes += self.courier.notes
         self.courier.notes.clear()
         return tuple(notes)
@@ -310,16 +297,12 @@ class Session:
 
     def summary(self, publication: Publication, notes: tuple[str, ...] = ()) -> Summary:
         """What a publication came to so far."""
-        known = publication.finished_ms is not None
-        flow = self.catalogue.dataflows[publication.dataflow]
-        return Summary(
-            dataflow=flow.id,
-            name=publication.name,
-            quiet=flow.quiet,
-            known=known,
+        return summary.of(
+            self.spool,
+            publication,
+            quiet=self.catalogue.dataflows[publication.dataflow].quiet,
             source=self._read.get(publication.id, Source()),
             notes=notes,
-            **summary.count(self.spool, publication.id),
         )
 
     def _dataflow(self, dataflow: str) -> Dataflow:
@@ -331,27 +314,3 @@ class Session:
                 f"{', '.join(provides)}"
             )
         return self.catalogue.dataflows[dataflow]
-
-
-def _cut(
-    chunks: Iterator[Chunk], size: int, after: int
-) -> Iterator[tuple[pl.DataFrame, list[int]]]:
-    """Batches of `size` rows with their numbers, beginning after row `after`."""
-    frames: list[pl.DataFrame] = []
-    for chunk in chunks:
-        numbered = chunk.frame.with_columns(pl.Series(_NUMBER, chunk.rows, pl.Int64))
-        frames.append(numbered.filter(pl.col(_NUMBER) > after))
-        while sum(frame.height for frame in frames) >= size:
-            whole = pl.concat(frames)
-            frames = [whole.slice(size)]
-            yield _split(whole.head(size))
-    rest = pl.concat(frames) if frames else pl.DataFrame()
-    if rest.height:
-        yield _split(rest)
-
-
-_NUMBER = "\0number"
-
-
-def _split(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
-    return frame.drop(_NUMBER), frame[_NUMBER].to_list()

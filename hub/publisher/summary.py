@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hub.core.messages import Receipt, decode_as
 from hub.publisher import ledger
-from hub.publisher.entries import Item, State
+from hub.publisher.entries import Item, Publication, State
 from hub.publisher.sources.csv import Dialect
 from hub.publisher.spool import Spool
 
@@ -74,20 +74,40 @@ class Summary:
         return not (self.waiting or self.refused)
 
 
-def count(spool: Spool, file: int) -> dict[str, int | dict[str, int]]:
-    """The counts of a publication, as fields of :class:`Summary`."""
+def of(
+    spool: Spool,
+    publication: Publication,
+    *,
+    quiet: bool,
+    source: Source,
+    notes: tuple[str, ...] = (),
+) -> Summary:
+    """What a publication came to so far."""
     total: Counter[str] = Counter()
     quarantined: Counter[str] = Counter()
-    for item in ledger.items(spool, file=file):
+    for item in ledger.items(spool, file=publication.id):
         if item.state == State.REPLACED:
             continue
         total["batches"] += 1
         for name, rows, reasons in _shares(item):
             total[name] += rows
-            total["published"] += rows
             quarantined.update(reasons)
-            total["published"] += sum(reasons.values())
-    return {**total, "quarantined": dict(quarantined)}
+    parts = ("accepted", "duplicates", "refused", "waiting")
+    return Summary(
+        dataflow=publication.dataflow,
+        name=publication.name,
+        quiet=quiet,
+        published=sum(total[part] for part in parts) + quarantined.total(),
+        accepted=total["accepted"],
+        duplicates=total["duplicates"],
+        quarantined=dict(quarantined),
+        refused=total["refused"],
+        waiting=total["waiting"],
+        batches=total["batches"],
+        known=publication.finished_ms is not None,
+        source=source,
+        notes=notes,
+    )
 
 
 def _shares(item: Item) -> list[tuple[str, int, dict[str, int]]]:

@@ -256,10 +256,10 @@ def _citizenship(rng: np.random.Generator, group: Ints) -> npt.NDArray[np.str_]:
 def _culture(rng: np.random.Generator, citizenship: npt.NDArray[np.str_]) -> Ints:
     """The culture whose names a person carries."""
     culture = np.full(len(citizenship), _LATIN, dtype=np.int64)
-    for code, weights in _CULTURES.items():
+    for code, mix in _CULTURES.items():
         people = np.flatnonzero(citizenship == code)
-        share = np.array(list(weights.values()))
-        culture[people] = rng.choice(list(weights), len(people), p=share / share.sum())
+        share = np.array(list(mix.values()))
+        culture[people] = rng.choice(list(mix), len(people), p=share / share.sum())
     return culture
 
 
