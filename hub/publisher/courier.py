@@ -189,11 +189,23 @@ class Courier:
             )
 
     def retry(self) -> int:
-        """Seal refused batches again with the keys and schemas of now."""
+        """Seal everything without a receipt again, with the keys and schemas of now.
+
+        A lane in which batches still wait is replaced: what is sealed cannot change
+        its place. Returns how many batches were sealed.
+        """
+        waiting = ledger.items(self.spool, State.SPOOLED, State.SENT)
         refused = ledger.items(self.spool, State.REFUSED)
+        held = {item.lane for item in waiting}
+        for lane in held:
+            self.renew(lane)
         for item in refused:
-            self.spool.reopen([item], self.sealer.entropy, self.again, new_lane=False)
-        return len(refused)
+            if item.lane not in held:
+                self.spool.reopen(
+                    [item], self.sealer.entropy, self.again, new_lane=False
+                )
+        self.stopped.clear()
+        return len(waiting) + len(refused)
 
     def again(self, item: Item, place: Place) -> Parcel:
         """A batch of the spool for another place in a lane."""
