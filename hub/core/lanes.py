@@ -98,8 +98,10 @@ def judge(
 class Lanes:
     """Lanes in the state of one input partition."""
 
-    def __init__(self, overlay: Overlay) -> None:
+    def __init__(self, overlay: Overlay, remember: int = KEPT) -> None:
+        """Read and write through `overlay`; remember so many receipts a lane."""
         self._overlay = overlay
+        self._remember = remember
 
     def lane(self, lane: bytes) -> Lane:
         """Where the lane stands; before its first envelope if it is unknown."""
@@ -132,13 +134,13 @@ class Lanes:
             return outcome, stands
         self._overlay.put(KIND + lane, _LANE.pack(sequence, digest))
         self._overlay.put(_kept_key(lane, sequence), digest)
-        if sequence > KEPT:
-            self._overlay.delete(_kept_key(lane, sequence - KEPT))
+        if sequence > self._remember:
+            self._overlay.delete(_kept_key(lane, sequence - self._remember))
         return outcome, Lane(sequence=sequence, digest=digest)
 
     def keep(self, lane: bytes, sequence: int, digest: bytes, receipt: bytes) -> None:
         """Remember the receipt of an envelope taken in this chunk."""
-        if sequence > self.lane(lane).sequence - KEPT:
+        if sequence > self.lane(lane).sequence - self._remember:
             self._overlay.put(_kept_key(lane, sequence), digest + receipt)
 
 

@@ -24,8 +24,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 HASH_BYTES = 16
 SECRET_BYTES_MIN = 32
 
-_EMPTY = pl.lit("-")  # no length prefix starts with a minus sign
-
 
 def derive(secret: bytes, label: str) -> bytes:
     """The 32-byte key of one use: HKDF-SHA-256 of `secret` under `label`."""
@@ -42,23 +40,26 @@ def keyed(secret: bytes, label: str, columns: Sequence[pl.Expr]) -> pl.Expr:
 
 def keyed_hex(secret: bytes, label: str, columns: Sequence[pl.Expr]) -> pl.Expr:
     """:func:`keyed` as 32 hex digits, for hashes that become part of a longer value."""
-    return _hashed(secret, label, [_prefixed(column) for column in columns])
+    return _hashed(secret, label, [part for one in columns for part in _prefixed(one)])
 
 
 def keyed_whole(secret: bytes, label: str, columns: Sequence[pl.Expr]) -> pl.Expr:
-    """Hash of the tuple of `columns` where an empty component is a value too."""
-    parts = [_prefixed(column).fill_null(_EMPTY) for column in columns]
+    """Hash of the tuple of `columns`, an empty component being a value too: ``-:``."""
+    parts: list[pl.Expr] = []
+    for column in columns:
+        length, colon, text = _prefixed(column)
+        parts += (length.fill_null("-"), colon, text.fill_null(""))
     return _hashed(secret, label, parts).str.decode("hex")
 
 
-def _prefixed(column: pl.Expr) -> pl.Expr:
-    """``length in bytes:value`` of a column, as text."""
+def _prefixed(column: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """``length in bytes``, ``:``, ``value`` of a column, as texts to be joined."""
     text = column.cast(pl.String)
-    return pl.concat_str(text.str.len_bytes().cast(pl.String), pl.lit(":"), text)
+    return text.str.len_bytes().cast(pl.String), pl.lit(":"), text
 
 
 def _hashed(secret: bytes, label: str, parts: Sequence[pl.Expr]) -> pl.Expr:
-    """Truncated HMAC of the concatenated parts, in hex."""
+    """Truncated HMAC of the joined parts, in hex; null if a part is."""
     # The plugin takes its key as text; 64 hex digits fill exactly one SHA-256 block.
     key = derive(secret, label).hex()
     digest: pl.Expr = plh.concat_str(parts).chash.hmac_sha256(key=key)

@@ -31,6 +31,7 @@ from hub.core.identity.names import Part, normal_forms
 LONE = 0xFF
 ENTRY_BYTES = 1 + hashing.HASH_BYTES
 DIGITS_MIN = 4
+NUMBERS = ("personal_no", "doc_no")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +95,18 @@ def number_forms(numbers: pl.Series) -> pl.Series:
     return frame.select(form).to_series()
 
 
+def with_number_forms(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with its personal and document numbers in their normal form."""
+    return frame.with_columns(
+        number_forms(frame[name]) for name in NUMBERS if name in frame.columns
+    )
+
+
 def linked(frame: pl.DataFrame, secret: bytes) -> pl.DataFrame:
-    """`frame` with ``keys`` and ``sig`` made from block P; needs ``record``."""
+    """`frame` with ``keys`` and ``sig`` made from block P; needs ``record``.
+
+    Numbers are in their normal form (:func:`with_number_forms`).
+    """
     prepared = frame.select(
         _PREPARED[name](frame).alias(name)
         for name in dict.fromkeys(c for row in COMPOSITES for c in row.components)
@@ -152,9 +163,9 @@ def _born(*, whole: bool) -> Callable[[pl.DataFrame], pl.Expr]:
 
 
 _PREPARED: dict[str, Callable[[pl.DataFrame], pl.Expr]] = {
-    "personal_no": lambda frame: pl.lit(number_forms(frame["personal_no"])),
+    "personal_no": lambda _: pl.col("personal_no"),
     "doc_state": lambda _: pl.col("doc_state"),
-    "doc_no": lambda frame: pl.lit(number_forms(frame["doc_no"])),
+    "doc_no": lambda _: pl.col("doc_no"),
     "family": _name("family_name", Part.FAMILY),
     "given": _name("given_name", Part.GIVEN),
     "patronymic": _name("patronymic", Part.PATRONYMIC),

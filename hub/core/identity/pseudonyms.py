@@ -31,8 +31,6 @@ from hub.core.identity.hashing import keyed, keyed_whole
 REVISION_EPOCH_MS = 1_577_836_800_000
 """2020-01-01: declarations count seconds from here, which fit an int until 2088."""
 
-_NUMBERS = ("personal_no", "doc_no")
-
 
 def pseudonymise(frame: pl.DataFrame, flow: Dataflow, secret: bytes) -> pl.DataFrame:
     """Rows of ``hub.records.<domain>``; `secret` is the domain's own."""
@@ -40,7 +38,10 @@ def pseudonymise(frame: pl.DataFrame, flow: Dataflow, secret: bytes) -> pl.DataF
         *_control(flow),
         _record(flow, secret).alias("record"),
         _digest(flow, secret).alias("digest"),
-    ).with_columns(_natural_key(frame, flow, secret).alias("nkey"))
+    )
+    # The digest is of what was said; everything after it compares spellings.
+    known = keys.with_number_forms(known)
+    known = known.with_columns(_natural_key(flow, secret).alias("nkey"))
     if flow.person == "P":
         known = keys.linked(known, secret)
     elif flow.person == "U" and any(f.name == "case_ref" for f in flow.fields):
@@ -84,19 +85,11 @@ def _digest(flow: Dataflow, secret: bytes) -> pl.Expr:
     return keyed_whole(secret, f"content/{flow.id}", _columns(*said))
 
 
-def _natural_key(frame: pl.DataFrame, flow: Dataflow, secret: bytes) -> pl.Expr:
+def _natural_key(flow: Dataflow, secret: bytes) -> pl.Expr:
     """The natural key, null where the flow or the row has none."""
     if not flow.unique:
         return pl.lit(None, dtype=pl.Binary)
-    spelt = frame.select(
-        keys.number_forms(frame[name]) if name in _NUMBERS else pl.col(name)
-        for name in flow.unique
-    )
-    return pl.lit(
-        spelt.select(
-            keyed(secret, f"natural/{flow.id}", _columns(*flow.unique))
-        ).to_series()
-    )
+    return keyed(secret, f"natural/{flow.id}", _columns(*flow.unique))
 
 
 def _columns(*names: str) -> list[pl.Expr]:

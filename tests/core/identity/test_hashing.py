@@ -55,7 +55,7 @@ def test_a_whole_row_hash_counts_empty_components(rows: list[tuple[str, str]]) -
     frame = pl.DataFrame(rows, schema={"a": pl.String, "b": pl.String}, orient="row")
     found = frame.select(keyed_whole(SECRET, "use", [pl.col("a"), pl.col("b")]))
     expected = [
-        oracle("use", "".join("-" if v is None else prefixed(v) for v in row))
+        oracle("use", "".join("-:" if v is None else prefixed(v) for v in row))
         for row in rows
     ]
 

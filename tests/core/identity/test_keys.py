@@ -17,6 +17,7 @@ from hub.core.identity.keys import (
     linked,
     number_forms,
     unlinked,
+    with_number_forms,
 )
 
 SECRET = b"s" * 32
@@ -39,7 +40,7 @@ SCHEMA = dict.fromkeys(MYRAT, pl.String) | {"record": pl.Binary, "birth_date": p
 def entries(**changes: Any) -> dict[int, bytes]:
     """Tier -> key of one row, MYRAT with changes."""
     frame = pl.DataFrame([MYRAT | changes], schema=SCHEMA)
-    keys = linked(frame, SECRET)["keys"].item()
+    keys = linked(with_number_forms(frame), SECRET)["keys"].item()
     return {
         keys[at]: keys[at + 1 : at + ENTRY_BYTES]
         for at in range(0, len(keys), ENTRY_BYTES)
@@ -103,7 +104,7 @@ def test_a_row_without_keys_is_its_own_person() -> None:
     frame = pl.DataFrame(
         [MYRAT | nothing, MYRAT | nothing | {"record": b"q" * 16}], schema=SCHEMA
     )
-    one, other = linked(frame, SECRET)["keys"]
+    one, other = linked(with_number_forms(frame), SECRET)["keys"]
 
     assert one == bytes([LONE]) + b"r" * 16
     assert other == bytes([LONE]) + b"q" * 16
@@ -150,7 +151,7 @@ def test_the_signature_says_whether_the_key_set_is_known() -> None:
         ],
         schema=SCHEMA,
     )
-    one, same, other = linked(frame, SECRET)["sig"]
+    one, same, other = linked(with_number_forms(frame), SECRET)["sig"]
 
     assert one == same
     assert one != other
@@ -175,5 +176,6 @@ def test_domains_do_not_meet() -> None:
     frame = pl.DataFrame([MYRAT], schema=SCHEMA)
 
     assert (
-        linked(frame, SECRET)["keys"].item() != linked(frame, b"t" * 32)["keys"].item()
+        linked(with_number_forms(frame), SECRET)["keys"].item()
+        != linked(frame, b"t" * 32)["keys"].item()
     )
