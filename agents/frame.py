@@ -8,7 +8,7 @@ Rules (design: delivery, rules 2, 3 and 12; measured with faust-streaming 0.15.3
 - Faust drops records below a read offset of its own, which a seek back does not reset
   in every order of events. :class:`Blind` takes that memory away; our guard decides.
 - Outputs go through a producer of our own: Faust's is not idempotent.
-- Faust commits nothing (`noack`); :meth:`HubApp.hint` does, and never crashes.
+- Faust commits nothing (`noack`); :mod:`agents.group` does, and never crashes.
 - Every stop has a deadline that no thread, no broker and no loop can hold up.
 """
 
@@ -17,18 +17,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from typing import Any, NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol
 
 import faust
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.sensors.monitor import Monitor
-from faust.transport.drivers.aiokafka import (
-    AIOKafkaConsumerThread,
-    Consumer,
-    Transport,
-)
+from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
 
 from agents.deadlines import EXIT_HUNG, EXIT_START, EXIT_STOP, exit_after
@@ -38,8 +32,9 @@ from hub.core.topics import MESSAGE_BYTES_MAX
 SESSION_SECONDS = 6
 """The least a broker allows by default: how soon a dead worker is replaced."""
 
-HINT_SECONDS = 5.0
 BATCH_BYTES = 1 << 20
+FETCH_BYTES = 2 << 20
+"""Prefetched a partition; the broker sends a larger message whole all the same."""
 
 
 class WorkerError(HubError):
@@ -186,55 +181,6 @@ class HubApp(faust.App):
         while True:
             await asyncio.Event().wait()
 
-    async def hint(self, offsets: Mapping[TP, tuple[int, str]]) -> bool | None:
-        """Commit (next offset, log uuid) as a hint; None when the time is over.
-
-        Never Faust's own `_commit`, which crashes the process when a partition has
-        just been taken away.
-        """
-        thread = self._consumer_thread()
-
-        async def commit() -> bool:
-            consumer = thread._ensure_consumer()  # noqa: SLF001 - the only door
-            mine = {
-                TopicPartition(*tp): OffsetAndMetadata(offset, log)
-                for tp, (offset, log) in offsets.items()
-            }
-            for gone in mine.keys() - consumer.assignment():
-                del mine[gone]
-            try:
-                if mine:
-                    await consumer.commit(mine)
-            except KafkaError:
-                return False
-            return bool(mine)
-
-        try:
-            return bool(
-                await asyncio.wait_for(thread.call_thread(commit), HINT_SECONDS)
-            )
-        except TimeoutError:
-            return None
-
-    async def hinted(self, partitions: set[TP]) -> dict[TP, tuple[int, str]]:
-        """What was committed for `partitions`: (next offset, log uuid)."""
-        thread = self._consumer_thread()
-        wanted = [TopicPartition(*tp) for tp in partitions]
-
-        async def fetch() -> dict[TP, Any]:
-            coordinator = thread._ensure_consumer()._coordinator  # noqa: SLF001 - see hint
-            return dict(await coordinator.fetch_committed_offsets(wanted))
-
-        found = await asyncio.wait_for(thread.call_thread(fetch), HINT_SECONDS)
-        return {
-            TP(*tp): (committed.offset, committed.metadata or "")
-            for tp, committed in found.items()
-            if committed.offset > 0
-        }
-
-    def _consumer_thread(self) -> AIOKafkaConsumerThread:
-        return cast("SeekingConsumer", self.consumer)._thread  # noqa: SLF001 - see hint
-
 
 class HubWorker(faust.Worker):
     """Faust's worker: our logging, no banner, no debugger, a deadline to stop."""
@@ -255,9 +201,22 @@ class HubWorker(faust.Worker):
 
 
 def make_app(
-    name: str, *, bootstrap: str, context: ssl.SSLContext | None, datadir: str
+    name: str,
+    *,
+    bootstrap: str,
+    context: ssl.SSLContext | None,
+    datadir: str,
+    instance: str | None = None,
 ) -> HubApp:
-    """A Faust app whose id, and so whose group, is `name`."""
+    """A Faust app whose id, and so whose group, is `name`.
+
+    Args:
+        name: The stage's word.
+        bootstrap: Brokers as ``host:port,…``.
+        context: TLS, or None for plaintext.
+        datadir: Folder for what Faust wants to keep; empty with us.
+        instance: Static member of the group; no other living process may have it.
+    """
     brokers = ";".join(f"kafka://{one.strip()}" for one in bootstrap.split(","))
     app = HubApp(
         name,
@@ -271,10 +230,12 @@ def make_app(
         table_standby_replicas=0,
         stream_wait_empty=False,
         stream_buffer_maxsize=16,
+        consumer_max_fetch_size=FETCH_BYTES,
         stream_recovery_delay=0,
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=1,
         broker_request_timeout=30,
+        consumer_group_instance_id=instance,
         consumer_metadata_max_age_ms=5000,
         consumer_auto_offset_reset="earliest",
         monitor=Silent(),

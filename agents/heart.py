@@ -15,11 +15,12 @@ import json
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
+from agents import group
 from agents.deadlines import Watchdog
 from agents.frame import WorkerError
+from agents.limits import Patience
 from agents.partition import Condition, Partition
 from agents.runtime import Runtime
 from hub.core.errors import FencedError
@@ -31,21 +32,6 @@ ENDS_SECONDS = 3.0
 
 ANSWER_SECONDS = 5.0
 SHOWN = tuple(one for one in Condition if one is not Condition.GONE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long nothing may happen.
-
-    Attributes:
-        stall_seconds: Without progress while there is lag and the broker answers.
-        step_seconds: In one step; a close of a cut may take long.
-        loop_seconds: Without a beat of the loop.
-    """
-
-    stall_seconds: float = 30.0
-    step_seconds: float = 300.0
-    loop_seconds: float = 30.0
 
 
 class Heart:
@@ -159,6 +145,8 @@ class Heart:
         draft.rename(self._file)
 
     async def _stalled(self, now: float) -> None:
+        if not group.belongs(self._runtime.app):
+            await self._runtime.app.die(WorkerError("the group has lost this worker"))
         if now - self._answered > 2 * (ENDS_SECONDS + ANSWER_SECONDS):
             return
         for one in self._runtime.partitions.values():

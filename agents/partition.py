@@ -15,30 +15,16 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from dataclasses import dataclass
 from enum import StrEnum
 
 from faust.types import TP
 
+from agents.limits import ChunkPolicy
 from hub.core import guard
 from hub.core.errors import FencedError, LogError
 from hub.core.guard import Attempt, Position, Verdict
 from hub.core.log import Incoming, Source
 from hub.edge.state import State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkPolicy:
-    """When a chunk is closed; whichever comes first.
-
-    The runtime does not see rows. With blocks of 1,000 rows a full chunk holds 32,000
-    of them, with blocks of 20,000 rows two to four blocks: enough to fold at full
-    speed, and small enough for the memory of a step.
-    """
-
-    messages: int = 32
-    size_bytes: int = 1 << 20
-    linger_seconds: float = 0.05
 
 
 class Condition(StrEnum):

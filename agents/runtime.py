@@ -18,15 +18,16 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from faust.types import TP, Message
 
+from agents import group
 from agents.custody import Custody
 from agents.frame import HubApp, WorkerError
-from agents.partition import ChunkPolicy, Condition, Partition
+from agents.limits import Limits
+from agents.partition import Condition, Partition
 from hub.core import guard
 from hub.core.errors import BundleError, FencedError, LogError, MachineError
 from hub.core.guard import Verdict
@@ -43,23 +44,6 @@ OPEN_SECONDS = 10.0
 
 RECOVER_SECONDS = 0.5
 """The least time between two seeks back of one partition."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Bounds of a worker.
-
-    Attributes:
-        chunk: When a chunk is closed.
-        buffer_bytes: Input held in memory, over all partitions.
-        ack_seconds: Deadline for the broker to acknowledge a chunk's outputs.
-        sync: Whether every batch is fsynced (see :mod:`hub.edge.state`).
-    """
-
-    chunk: ChunkPolicy = field(default_factory=ChunkPolicy)
-    buffer_bytes: int = 16 << 20
-    ack_seconds: float = 30.0
-    sync: bool = False
 
 
 class Runtime:
@@ -169,7 +153,7 @@ class Runtime:
         """For states that were lost: how far their outputs had been acknowledged."""
         fresh = {one.tp: one for one in ones if one.flowing and one.position is None}
         if fresh:
-            for tp, hint in (await self.app.hinted(set(fresh))).items():
+            for tp, hint in (await group.committed(self.app, set(fresh))).items():
                 fresh[tp].hint = hint
 
     async def _take_away(self, victims: Sequence[Partition]) -> None:
@@ -199,7 +183,7 @@ class Runtime:
             for one in self.partitions.values()
             if one.position is not None and one.position.offset >= one.hinted
         }
-        if moved and await self.app.hint(moved):
+        if moved and await group.commit(self.app, moved):
             for tp, (following, _) in moved.items():
                 if tp in self.partitions:
                     self.partitions[tp].hinted = following

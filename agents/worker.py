@@ -3,6 +3,9 @@
 Rules (design: delivery; the command):
 
 - One app, one stage, one process; its principal, group and folder bear its name.
+- A worker with a name is a static member of its group: killed and started again it has
+  its partitions back at once, and no other worker is disturbed. Two living processes of
+  one name would evict each other for ever, so a lock file makes the name unique.
 - Exit codes: 0 asked to stop, 1 crashed, 69 never called back, 70 hung, 75 a stop that
   took too long; the supervisor starts it again with back-off.
 """
@@ -10,18 +13,27 @@ Rules (design: delivery; the command):
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import hashlib
 import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
 
 from agents.frame import HubApp, HubWorker, WorkerError, make_app
-from agents.heart import Heart, Patience
-from agents.runtime import Limits, Runtime
+from agents.heart import Heart
+from agents.limits import Limits, Patience
+from agents.runtime import Runtime
+from hub.core.errors import MachineError
 from hub.core.stage import Stage
 from hub.edge import kafka, logs
 from hub.edge.metrics import Metrics
 from hub.edge.settings import Settings
+
+_HELD: list[TextIO] = []
+"""Open lock files; the kernel lets go of them with the process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +59,10 @@ def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
     folder = home.state / stage.name
     for needed in (home.run, folder / "faust"):
         needed.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _alone(home.run / f"{worker}.lock", worker)
     app = make_app(
         stage.name,
+        instance=_instance(settings.worker, plan.inputs),
         bootstrap=settings.brokers(),
         context=kafka.context(home, stage.name),
         datadir=str(folder / "faust"),
@@ -81,3 +95,26 @@ def _attach(app: HubApp, runtime: Runtime, heart: Heart, inputs: Sequence[str]) 
 
     app.agent(channel, name=f"{runtime.stage.name}.fold")(fold)
     app.task(heart.beat)
+
+
+def _instance(worker: str, inputs: Sequence[str]) -> str | None:
+    """Id of a static member; another subscription is another member.
+
+    A member that comes back is given what it had, even if it asks for other topics.
+    """
+    if not worker:
+        return None
+    subscription = hashlib.sha256("\n".join(sorted(inputs)).encode()).hexdigest()
+    return f"{worker}-{subscription[:8]}@{socket.gethostname()}"
+
+
+def _alone(path: Path, worker: str) -> None:
+    """Hold the worker's name until the process ends, however it ends."""
+    handle = path.open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise MachineError(
+            f"worker {worker} runs already (or is stopped, not ended): end it first"
+        ) from error
+    _HELD.append(handle)

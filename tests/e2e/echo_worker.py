@@ -13,8 +13,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from agents.heart import Patience
-from agents.runtime import Limits
+from agents.limits import Limits, Patience
 from agents.worker import Plan, run
 from hub.core.errors import LogError
 from hub.core.log import Incoming, Send, Source

@@ -163,6 +163,20 @@ class Bench:
 
         return condition
 
+    def moving(self) -> Callable[[], bool]:
+        """Condition: all workers together have folded more in every partition."""
+        before: dict[int, int] = {}
+
+        def condition() -> bool:
+            now = {n: one["position"] for n, one in self.status().items()}
+            for number, position in now.items():
+                before.setdefault(number, position)
+            return len(before) == PARTITIONS and all(
+                now.get(number, -1) > position for number, position in before.items()
+            )
+
+        return condition
+
     def ends(self) -> dict[int, int]:
         """End offsets of the input."""
         with kafka.consumer(self.settings, "admin") as client:
@@ -274,12 +288,13 @@ def test_every_message_counts_once_under_kills_stops_and_rebalances(
 
     source = threading.Thread(target=publish)
     source.start()
-    until(lambda: len(bench.status()) == PARTITIONS)
     for _ in range(10):
+        until(bench.moving())
+        time.sleep(dice.uniform(0.0, 1.0))
         victim = dice.choice(names)
-        time.sleep(dice.uniform(0.3, 3.0))
         bench.kill(victim)
         bench.start(victim)
+    until(bench.moving())
     bench.workers["w0"].send_signal(signal.SIGSTOP)
     time.sleep(SESSION_SECONDS + 2)
     bench.workers["w0"].send_signal(signal.SIGCONT)

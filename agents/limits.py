@@ -1,0 +1,54 @@
+"""Bounds of a worker: when a chunk is closed, what memory holds, how long it waits.
+
+Rules (design: delivery, rule 12): everything that can grow or wait has a bound here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkPolicy:
+    """When a chunk is closed; whichever comes first.
+
+    The runtime does not see rows. With messages of 1,000 rows a full chunk holds 32,000
+    of them, with messages of 20,000 rows two to four messages: enough to fold at full
+    speed, and small enough for the memory of a step.
+    """
+
+    messages: int = 32
+    size_bytes: int = 1 << 20
+    linger_seconds: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a worker holds and how long a chunk's outputs may take.
+
+    Attributes:
+        chunk: When a chunk is closed.
+        buffer_bytes: Input held in memory, over all partitions.
+        ack_seconds: Deadline for the broker to acknowledge a chunk's outputs.
+        sync: Whether every batch is fsynced (see :mod:`hub.edge.state`).
+    """
+
+    chunk: ChunkPolicy = field(default_factory=ChunkPolicy)
+    buffer_bytes: int = 16 << 20
+    ack_seconds: float = 30.0
+    sync: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long nothing may happen before the process ends itself.
+
+    Attributes:
+        stall_seconds: Without progress while there is lag and the broker answers.
+        step_seconds: In one step; a close of a cut may take long.
+        loop_seconds: Without a beat of the loop.
+    """
+
+    stall_seconds: float = 30.0
+    step_seconds: float = 300.0
+    loop_seconds: float = 30.0
