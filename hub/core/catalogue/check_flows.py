@@ -64,9 +64,6 @@ def check_dataflow(catalogue: Catalogue, dataflow: Dataflow) -> None:
         key = f"rules[{index}]"
         if rule.id in [earlier.id for earlier in dataflow.rules[:index]]:
             complain(file, f"{key}.id", "each id once", rule.id, "rename one")
-        if rule.id in fields:
-            mend = "quarantine shows fields and rules in one column"
-            complain(file, f"{key}.id", "no field's name", rule.id, mend)
         check_conditions(catalogue, fields, rule.when, file, f"{key}.when")
         check_conditions(catalogue, fields, rule.then, file, f"{key}.then")
     if dataflow.retention_days < 1:

@@ -190,12 +190,6 @@ FILES = {
         'field = "valid_form", op = "not_null"',
         "did you mean 'valid_from'?",
     ),
-    "rule named like a field": (
-        PERMIT,
-        'id = "validity"',
-        'id = "kind"',
-        "rules[0].id",
-    ),
     "rule twice": (PERMIT, 'id = "applied"', 'id = "validity"', "each id once"),
     "unknown schema": (
         PERMIT,
