@@ -115,7 +115,7 @@ class Changes:
             groups.setdefault(dataflow_in(fact[2]), []).append(fact)
         for name in sorted(groups):
             flow, group = self._flows[name], groups[name]
-            frame = flow.facts_of(blob for _, _, blob in group).with_columns(
+            frame = flow.facts_of([blob for _, _, blob in group]).with_columns(
                 pl.lit(clock_ms, pl.Int64).alias("clock_ms"),
                 pl.Series("record", [record for record, _, _ in group], pl.Binary),
                 pl.Series("person", [person for _, person, _ in group], pl.Binary),

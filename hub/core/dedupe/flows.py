@@ -2,24 +2,26 @@
 
 Rules:
 
-- A *blob* is the fact of a record without its person: MessagePack of (dataflow, member,
-  attribute values in schema order), dates as days. It is all that a later retraction
-  or a move to another person needs.
+- A *blob* is the fact of a record without its person: dataflow, member and attribute
+  values in schema order as text, a unit separator between them. It is all that a later
+  retraction or a move to another person needs. It is made and read in columns; a
+  MessagePack tuple a row took three times as long (measured).
 - A blob and the row it came from make the same fact, value for value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import ormsgpack
 import polars as pl
 
 from hub.core import avro
 from hub.core.catalogue.model import Catalogue, Dataflow, Domain
 from hub.core.catalogue.schemas import attributes, facts_schema, records_schema
+from hub.core.errors import InvalidError
 
+UNIT, NULL = "\x1f", "\x1e"
 Types = Mapping[str, type[pl.DataType]]
 
 
@@ -62,20 +64,25 @@ class Flow:
         if not places:
             return []
         chosen = rows if len(places) == rows.height else rows[places]
-        plain = chosen.select(
-            pl.lit(self.id).alias(""),
-            *(pl.col(name).to_physical() for name in self.attributes),
-        )
-        pack = ormsgpack.packb
-        return [pack(values) for values in plain.rows()]
+        texts = chosen.select(_text(name, self.types[name]) for name in self.attributes)
+        if any(texts.select(pl.all().str.contains("[\x1e\x1f]").any()).row(0)):
+            # Intake refuses control characters; without them a blob has one reading.
+            raise InvalidError(f"{self.id}: a text holds a control character")
+        blob = pl.concat_str(
+            pl.lit(self.id), pl.all().fill_null(NULL), separator=UNIT
+        ).cast(pl.Binary)
+        return texts.select(blob.alias("blob")).to_series().to_list()
 
-    def facts_of(self, blobs: Iterable[bytes]) -> pl.DataFrame:
+    def facts_of(self, blobs: Sequence[bytes]) -> pl.DataFrame:
         """The attribute columns of the facts in `blobs`, all of this flow."""
-        kinds = {name: self.types[name] for name in self.attributes}
-        plain = {name: _physical(kind) for name, kind in kinds.items()}
-        values = [ormsgpack.unpackb(blob)[1:] for blob in blobs]
-        frame = pl.DataFrame(values, schema=plain, orient="row")
-        return frame.with_columns(pl.col(name).cast(kinds[name]) for name in kinds)
+        names = ["", *self.attributes]
+        texts = pl.Series("blob", blobs, pl.Binary).cast(pl.String).to_frame()
+        parts = texts.select(
+            pl.col("blob")
+            .str.split_exact(UNIT, len(names) - 1)
+            .struct.rename_fields(names)
+        ).unnest("blob")
+        return parts.select(_value(name, self.types[name]) for name in self.attributes)
 
 
 def flows(catalogue: Catalogue) -> dict[str, Flow]:
@@ -85,8 +92,22 @@ def flows(catalogue: Catalogue) -> dict[str, Flow]:
 
 def dataflow_in(blob: bytes) -> str:
     """The dataflow of a blob."""
-    return str(ormsgpack.unpackb(blob)[0])
+    return blob[: blob.index(UNIT.encode())].decode()
 
 
-def _physical(kind: type[pl.DataType]) -> type[pl.DataType]:
-    return pl.Int32 if kind is pl.Date else kind
+def _text(name: str, kind: type[pl.DataType]) -> pl.Expr:
+    column = pl.col(name)
+    if kind is pl.Boolean:
+        column = column.cast(pl.UInt8)
+    return column.to_physical().cast(pl.String)
+
+
+def _value(name: str, kind: type[pl.DataType]) -> pl.Expr:
+    text = pl.col(name)
+    text = pl.when(text != NULL).then(text)
+    if kind is pl.String:
+        return text.alias(name)
+    number = text.cast(pl.Int64)
+    return (
+        number.cast(pl.Int32).cast(kind) if kind is pl.Date else number.cast(kind)
+    ).alias(name)

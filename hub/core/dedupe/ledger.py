@@ -249,13 +249,18 @@ class Batch:
 
     def _compare(self) -> None:
         """Fill the turn from the entries before and now."""
-        turn = self.turn
+        turn, now = self.turn, self.now
         for record, old in self.before.items():
-            new = self.now[record]
+            new = now[record]
             was = signature_of(old) if live(old) else None
             own = signature_of(new) if live(new) else None
             if was != own:
                 self._move(record, was, own)
+            if old is None:
+                # The common case by far: a record that is new.
+                if counts(new):
+                    turn.rows.append(self.place_of[record])
+                continue
             # A new revision that says the same is no change of the fact.
             if counts(old) and counts(new) and _fact(old) == _fact(new):
                 continue
