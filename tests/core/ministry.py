@@ -26,6 +26,7 @@ from hub.core.messages import (
     DIGEST_NONE,
     Block,
     Close,
+    Config,
     EnvelopeHeader,
     Genesis,
     Quarantine,
@@ -159,7 +160,7 @@ class Lane:
         rows: Sequence[Mapping[str, Any]] | pl.DataFrame = (),
         *,
         flow: str = FLOW,
-        signer: Ed25519PrivateKey = SIGN,
+        key: Ed25519PrivateKey = SIGN,
         payload: bytes | None = None,
         **changes: Any,
     ) -> bytes:
@@ -182,7 +183,7 @@ class Lane:
             replace(header, **changes),
             avro.container(frame, schema) if payload is None else payload,
             recipients=[("hub-1", HUB_SEAL.public())],
-            signer=signer,
+            signer=key,
             entropy=os.urandom,
         )
         self.sequence += 1
@@ -221,6 +222,12 @@ def close(private: Ed25519PrivateKey = CONTROL) -> bytes:
         key_id="control-1",
     )
     return encode(sign(message, private))
+
+
+def config(bundle: bytes) -> bytes:
+    """A config record."""
+    message = Config(bundle=bundle, created_ms=CLOCK_MS, key_id="control-1")
+    return encode(sign(message, CONTROL))
 
 
 @dataclass(slots=True)
@@ -288,8 +295,9 @@ class Run:
 
     def counted(self, name: str) -> dict[tuple[str, str], float]:
         """(outcome, reason) -> amount of a counter."""
-        return {
-            (dict(labels)["outcome"], dict(labels)["reason"]): amount
-            for (series, labels), amount in self.counts.items()
-            if series == name
-        }
+        found: dict[tuple[str, str], float] = {}
+        for (series, labels), amount in self.counts.items():
+            if series == name:
+                key = (dict(labels)["outcome"], dict(labels)["reason"])
+                found[key] = found.get(key, 0) + amount
+        return found
