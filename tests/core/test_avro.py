@@ -53,6 +53,7 @@ row = st.fixed_dictionaries(
     }
 )
 rows = st.lists(row, max_size=20)
+CODEC_AGAIN = b"\x02\x14avro.codec\x08null\x00"
 ONE = {
     "text": "Aýna",
     "number": 7,
@@ -203,6 +204,7 @@ def test_another_schema_is_refused(change: Callable[[str], str]) -> None:
         pack(codec="snappy"),
         pack(entries=(("user", "1"),)),
         pack(entries=(("avro.codec", "null"),)),
+        pack().replace(b"\x00" + b"s" * 16, CODEC_AGAIN + b"s" * 16),
         pack((0, b"")),
         pack((-1, body([ONE]))),
         pack((1, body([ONE])))[:-1],
@@ -226,6 +228,7 @@ def test_another_schema_is_refused(change: Callable[[str], str]) -> None:
         "cut header",
         "other codec",
         "other metadata",
+        "three entries",
         "codec twice",
         "empty block",
         "negative count",

@@ -195,9 +195,10 @@ def test_one_coordinate_is_never_cut() -> None:
         (at(2), at(2), []),
         (at(2), at(1), []),
         (at(2), at(5), [(2, 4)]),
+        (at(2, 4), at(5), [(2, 4)]),
         (START, at(5, 3), [(5, 4)]),
     ],
-    ids=["no stretch", "backwards", "row before", "row behind"],
+    ids=["no stretch", "backwards", "row before", "row at start", "row behind"],
 )
 def test_a_stretch_that_does_not_hold_its_rows_is_refused(
     start: Coordinate, to: Coordinate, rows: list[Place]
@@ -205,6 +206,13 @@ def test_a_stretch_that_does_not_hold_its_rows_is_refused(
     """A reader would drop such rows without a word, so the writer may not send them."""
     with pytest.raises(InvalidError):
         seal(rows_part(to, frame(rows)), start=start)
+
+
+def test_a_stretch_ends_with_its_last_row() -> None:
+    """From is exclusive, to is inclusive."""
+    (value,) = seal(rows_part(at(5, 3), frame([(2, 5), (5, 3)])), start=at(2, 4))
+
+    assert opened(value)[1][0].count == 2
 
 
 def test_unsorted_rows_are_refused() -> None:

@@ -51,7 +51,6 @@ from hub.core.reasons import Reason
 FILES = Path(__file__).resolve().parents[2] / "schemas" / "avro"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
-plain = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1)
 small = st.integers(0, 2**31 - 1)
 large = st.integers(0, 2**63 - 1)
 blob = st.binary(max_size=64)
@@ -331,7 +330,7 @@ def test_what_decodes_reencodes_to_the_same_bytes(
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_message_or_an_envelope_error(value: bytes) -> None:
     """Nothing but EnvelopeError comes out of the decoder."""
-    for prefix in (b"", *(encode(GENESIS)[:PREFIX_SIZE],)):
+    for prefix in (b"", encode(GENESIS)[:PREFIX_SIZE]):
         try:
             decode(prefix + value)
         except EnvelopeError:
@@ -342,22 +341,18 @@ def test_any_bytes_give_a_message_or_an_envelope_error(value: bytes) -> None:
     "value",
     [
         b"",
-        b"\xc3\x01",
         b"\xc3\x01" + bytes(8),
         encode(GENESIS)[:-1],
         encode(GENESIS) + b"\0",
         b"\xc3\x02" + encode(GENESIS)[2:],
-        encode(GENESIS)[:26] + b"\x80\x80\x00" + encode(GENESIS)[27:],
         encode(GENESIS)[:26] + b"\xff" * 12 + encode(GENESIS)[27:],
     ],
     ids=[
         "empty",
-        "prefix only",
         "unknown fingerprint",
         "truncated",
         "trailing byte",
         "other mark",
-        "long varint",
         "endless varint",
     ],
 )

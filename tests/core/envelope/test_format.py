@@ -98,6 +98,7 @@ def test_whatever_parses_reencodes_to_the_same_bytes(data: st.DataObject) -> Non
         {"dataflow": "Border"},
         {"dataflow": "../border"},
         {"batch": bytes(16)},
+        {"batch": BATCH[:6] + b"\x40" + BATCH[7:]},
         {"batch": BATCH[:8] + b"\xc0" + BATCH[9:]},
         {"sequence": 2},
         {"previous": b"p" * 32},
