@@ -249,33 +249,6 @@ def test_fingerprint_and_canonical_form_agree_with_fastavro(name: str) -> None:
     assert fingerprint(text).hex() == fastavro.schema.fingerprint(form, "CRC-64-AVRO")
 
 
-def test_observations_are_plain_avro() -> None:
-    """Any Kafka client reads a figure, also one that is suppressed."""
-    schema = fastavro.parse_schema(dict(SCHEMAS["observation"]))
-    figure = {
-        "table": "XNG_EVT",
-        "version": "1.0.0",
-        "vintage": "P",
-        "marker": bytes(16),
-        "freq": "M",
-        "ref_area": "TM",
-        "sex": "F",
-        "dimensions": [{"id": "DIRECTION", "code": "ENTRY"}],
-        "time_period": "2025-03",
-        "value": None,
-        "unit": "NUMBER",
-        "obs_status": "Q",
-        "conf_status": "C",
-        "released_ms": 1,
-    }
-    out = io.BytesIO()
-
-    fastavro.schemaless_writer(out, schema, figure)
-
-    out.seek(0)
-    assert fastavro.schemaless_reader(out, schema, None) == figure
-
-
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_messages_come_back(name: str) -> None:
     """Every message decodes to what was encoded."""

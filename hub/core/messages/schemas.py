@@ -29,7 +29,7 @@ from hub.core.messages.fields import (
     row,
     text,
 )
-from hub.core.messages.indicators import OBSERVATION, VINTAGE
+from hub.core.messages.indicators import VINTAGE
 
 KIB = 1024
 MIB = 1024 * 1024
@@ -262,7 +262,6 @@ PUBLIC: Mapping[str, Schema] = {
     "receipt": RECEIPT,
     "quarantine": QUARANTINE,
     "statement": STATEMENT,
-    "observation": OBSERVATION,
     "vintage": VINTAGE,
 }
 INTERNAL: Mapping[str, Schema] = {
