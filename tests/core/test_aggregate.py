@@ -12,45 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core import blocks, cells
-from hub.core.aggregate import Aggregate
-from hub.core.blocks import InternalKey, Part
 from hub.core.catalogue.model import Domain
-from hub.core.catalogue.schemas import facts_schema
 from hub.core.coverage import unseen
 from hub.core.indicators import audit
 from hub.core.indicators.plan import PLACE
-from hub.core.log import ROW_LAST, START, Coordinate, Incoming, Source
-from hub.core.messages import Block, Close, Genesis, decode, encode
+from hub.core.log import ROW_LAST, START, Coordinate, Incoming
+from hub.core.messages import Block, Close, decode
 from hub.core.stage import Result
-from hub.core.state import Memory, Overlay
+from hub.core.state import Memory
 from tests.core import example
-
-CATALOGUE = example.catalogue()
-RECORDS = Source(topic="hub.records.MOBILITY", partition=0, log=b"r" * 16)
-FACTS = Source(topic="hub.facts.MOBILITY", partition=1, log=b"f" * 16)
-FACTS_KEY = InternalKey(key_id="facts-1", secret=b"f" * 32)
-CELLS_KEY = InternalKey(key_id="cells-1", secret=b"c" * 32)
-STAGE = Aggregate(CATALOGUE, facts_key=FACTS_KEY, cells_key=CELLS_KEY, entropy=bytes)
-CLOSE = Close(
-    marker=b"m" * 16,
-    vintage="P",
-    tables=(),
-    period="2025",
-    created_ms=5,
-    key_id="control",
-)
-GENESIS = Genesis(
-    log=FACTS.log,
-    topic=FACTS.topic,
-    partition=1,
-    partitions=4,
-    catalogue=bytes(32),
-    generation=1,
-    created_ms=0,
-    key_id="control",
+from tests.core.facts_log import (
+    CATALOGUE,
+    CELLS_KEY,
+    CLOSE,
+    FACTS,
+    RECORDS,
+    Message,
+    log,
+    run,
 )
 
-Message = dict[str, list[dict[str, Any]]] | Close
 ROWS = st.fixed_dictionaries(
     {
         "flow": st.sampled_from(["crossing", "crossing", "stay"]),
@@ -106,55 +87,6 @@ def messages(rows: list[dict[str, Any]], sizes: list[int]) -> list[Message]:
             by_flow.setdefault(row["flow"], []).append(plain)
         out.append(dict(by_flow))
     return out
-
-
-def log(content: Sequence[Message]) -> list[Incoming]:
-    """A facts partition: genesis, then one block a message."""
-    values = [encode(GENESIS)]
-    start = START
-    for at, message in enumerate(content):
-        to = Coordinate(offset=at, row=ROW_LAST)
-        sections = []
-        close = None
-        if isinstance(message, Close):
-            close = message
-        else:
-            for name, rows in message.items():
-                frame = example.facts(name, rows)
-                frame = frame.with_columns(origin_offset=pl.lit(at, dtype=pl.Int64))
-                schema = facts_schema(CATALOGUE.dataflows[name])
-                sections.append((name, frame, schema))
-        part = Part(
-            kind="close" if close else "rows",
-            to=to,
-            clock_ms=1000 + at,
-            sections=tuple(sections),
-            close=close,
-        )
-        values += blocks.seal(
-            [part],
-            stage="dedupe",
-            source=RECORDS,
-            start=start,
-            config=bytes(32),
-            generation=1,
-            key=FACTS_KEY,
-            entropy=bytes,
-        )
-        start = to
-    return [Incoming(offset=at, time_ms=0, value=v) for at, v in enumerate(values)]
-
-
-def run(incoming: list[Incoming], sizes: Sequence[int]) -> tuple[Memory, list[Result]]:
-    """The partition in chunks of the given sizes, the rest in one."""
-    memory, results = Memory(), []
-    for size in [*sizes, len(incoming)]:
-        chunk, incoming = incoming[:size], incoming[size:]
-        if chunk:
-            overlay = Overlay(memory)
-            results.append(STAGE.step(overlay, FACTS, chunk))
-            memory.apply(overlay.pending)
-    return memory, results
 
 
 def opened(results: Sequence[Result]) -> list[tuple[Any, list[Any]]]:

@@ -81,6 +81,7 @@ class Shelf:
         if not rows.height:
             return self._unpack(rows.select("person", "sign", "seq"), b"", [])
         texts = self._texts(overlay)
+        self._learn(rows, texts)
         came = pl.DataFrame(
             {
                 "person": rows["person"],
@@ -110,6 +111,18 @@ class Shelf:
     def _texts(self, overlay: Overlay) -> list[str]:
         stored = overlay.get(TEXTS + self.dataflow.encode())
         return [] if stored is None else list(ormsgpack.unpackb(stored))
+
+    def _learn(self, rows: pl.DataFrame, texts: list[str]) -> None:
+        """Append new texts in order of row, then field: the same for any chunks."""
+        known = set(texts)
+        found: list[tuple[int, int, str]] = []
+        for at, field in enumerate(self._fields):
+            if field.kind not in _WIDTH:
+                column = rows[field.name]
+                first = column.arg_unique()
+                pairs = zip(first, column.gather(first), strict=True)
+                found += [(row, at, text) for row, text in pairs if text is not None]
+        texts += dict.fromkeys(t for *_, t in sorted(found) if t not in known)
 
     def _keep(self, overlay: Overlay, texts: list[str]) -> None:
         key, value = TEXTS + self.dataflow.encode(), ormsgpack.packb(texts)
@@ -186,10 +199,7 @@ def shelves(plans: Sequence[Plan]) -> dict[str, Shelf]:
 
 
 def _numbered(column: pl.Series, texts: list[str]) -> npt.NDArray[np.uint32]:
-    """Numbers of texts, 0 for none; new texts are appended in order of appearance."""
-    known = set(texts)
-    found = column.drop_nulls().unique(maintain_order=True).to_list()
-    texts.extend(text for text in found if text not in known)
+    """Numbers of texts, 0 for none."""
     numbers = list(range(1, len(texts) + 1))
     return column.replace_strict(
         texts, numbers, default=0, return_dtype=pl.UInt32

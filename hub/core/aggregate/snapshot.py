@@ -19,9 +19,11 @@ import polars as pl
 from hub.core import cells
 from hub.core.aggregate import shares
 from hub.core.catalogue.model import Measure
+from hub.core.cut import DECLARED
 from hub.core.indicators import timeline
 from hub.core.indicators.margins import expand
 from hub.core.indicators.plan import PLACE, Plan
+from hub.core.period import parse
 from hub.core.state import Overlay
 
 KIND = b"c"
@@ -60,6 +62,9 @@ def snapshot(overlay: Overlay, plan: Plan, period: str) -> pl.DataFrame:
     """One table's rows of a cut: table, place, sums, persons, top1, top2."""
     table = plan.table
     periods = timeline.inside(period, table.frequency)
+    if not periods and table.id in DECLARED.values():
+        # A month's table may hang on a declaration of the quarter or the year.
+        periods = [str(parse(period).at(table.frequency))]
     if not periods:
         return EMPTY
     if table.measure is Measure.STOCK:

@@ -1,0 +1,53 @@
+"""Period declarations: a gap is marked missing, never a fall in migration.
+
+Rules (docs/data-path.md, "Release"; design: statistics):
+
+- A table's period counts as delivered if every member that provides its dataflow has
+  declared every period of the dataflow's own frequency inside it, or the one around it.
+- One member that has not declared makes the period missing, for all its places.
+- Declarations themselves are not gated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hub.core.catalogue.model import Catalogue, Dataflow, Table
+from hub.core.cells import Cell
+from hub.core.cut import DECLARED
+from hub.core.disclosure.figures import Place
+from hub.core.indicators.plan import AREA_TOTAL, TOTAL
+from hub.core.period import PER_YEAR, parse
+
+Declarations = Mapping[str, Mapping[Place, Cell]]
+"""Table DECLARED… → its cells by place."""
+
+
+def delivered(
+    catalogue: Catalogue, table: Table, period: str, declarations: Declarations
+) -> bool:
+    """Whether a table with a dataflow is complete for a period."""
+    flow = catalogue.dataflows[str(table.dataflow)]
+    if flow.reserved:
+        return True
+    return all(
+        _declared(flow, member.id, period, table.frequency, declarations)
+        for member in catalogue.members.values()
+        if flow.id in member.provides
+    )
+
+
+def _declared(
+    flow: Dataflow,
+    member: str,
+    period: str,
+    frequency: str,
+    declarations: Declarations,
+) -> bool:
+    due = max(1, PER_YEAR[flow.declare] // PER_YEAR[frequency])
+    if PER_YEAR[flow.declare] < PER_YEAR[frequency]:
+        frequency = flow.declare
+        period = str(parse(period).at(frequency))
+    place = Place(period=period, area=AREA_TOTAL, sex=TOTAL, d1=member, d2=flow.id)
+    cell = declarations.get(DECLARED[frequency], {}).get(place)
+    return cell is not None and cell.n >= due

@@ -1,0 +1,197 @@
+"""Release: ``hub.cells`` to signed vintages.
+
+Rules (delivery, rule 8; docs/data-path.md, "Release"):
+
+- Only complete snapshots count: a vintage is a pure function of the log, and the same
+  marker gives the same bytes, whatever the chunks.
+- Order of a cut: whole tables, protection, rates from published parts, observations,
+  then one manifest a table.
+- A period that a provider has not declared is missing, never zero.
+
+State: see :mod:`hub.core.release.collect` and :mod:`hub.core.release.ledger`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from hub.core import blocks, coverage, cut
+from hub.core.blocks import InternalKey
+from hub.core.catalogue.model import Catalogue, Measure, Table
+from hub.core.disclosure.figures import ABSENT, Figure, Place
+from hub.core.disclosure.protect import protect
+from hub.core.indicators import timeline
+from hub.core.log import Incoming, Send, Source
+from hub.core.messages import Block, Close, decode
+from hub.core.period import parse
+from hub.core.release import assemble, collect, components, gates, ledger, publish
+from hub.core.release.publish import Signer
+from hub.core.stage import Result, Series
+from hub.core.state import Overlay
+
+Figures = dict[Place, Figure]
+
+
+class Release:
+    """The stage; it holds the disclosure secret and the release key."""
+
+    name = "release"
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        cells_key: InternalKey,
+        secret: bytes,
+        signer: Signer,
+    ) -> None:
+        self._catalogue = catalogue
+        self._cells_key = cells_key
+        self._secret = secret
+        self._signer = signer
+
+    def step(
+        self, overlay: Overlay, source: Source, messages: Sequence[Incoming]
+    ) -> Result:
+        """See :class:`hub.core.stage.Stage`."""
+        del source  # one topic, one partition; what counts is each block's own source
+        sends: list[Send] = []
+        counts: Counter[Series] = Counter()
+        gaps: dict[str, None] = {}
+        for message in messages:
+            block = decode(message.value)
+            if isinstance(block, Block):
+                sends += self._take(overlay, block, counts, gaps)
+        return Result(sends=sends, counts=dict(counts), gaps=tuple(gaps))
+
+    def _take(
+        self,
+        overlay: Overlay,
+        block: Block,
+        counts: Counter[Series],
+        gaps: dict[str, None],
+    ) -> list[Send]:
+        header, sections = blocks.open(block, self._cells_key)
+        verdict = coverage.admit(overlay, header)
+        if verdict.action == "gap":
+            gaps[header.source.name] = None
+        if verdict.action != "apply":
+            return []
+        coverage.advance(overlay, header)
+        for section in sections:
+            if section.name == "snapshot":
+                collect.hold(overlay, header.source, header.to, section, verdict.after)
+        if header.kind != "complete":
+            return []
+        close, count = blocks.close_of(sections)
+        collect.complete(overlay, header.source, close, count)
+        missing = cut.sources(self._catalogue, close)
+        if missing - collect.arrived(overlay, close.marker):
+            return []
+        if overlay.get(collect.WAITING + close.marker) is None:
+            return []
+        return self._release(overlay, close, counts)
+
+    def _release(
+        self, overlay: Overlay, close: Close, counts: Counter[Series]
+    ) -> list[Send]:
+        """All tables of a whole cut."""
+        done = self._figures(overlay, close)
+        sends: list[Send] = []
+        manifests: list[Send] = []
+        for name in cut.published(self._catalogue, close):
+            table = self._catalogue.tables[name]
+            found = publish.observations(self._catalogue, table, close, done[name])
+            sends += publish.figure_sends(table, found)
+            manifest = publish.manifest(
+                self._catalogue, table, close, found, self._signer
+            )
+            manifests.append(publish.manifest_send(manifest))
+            ledger.write(overlay, name, done[name])
+            if not self._quiet(table):
+                counts.update(_outcomes(done[name]))
+        collect.finish(overlay, close.marker)
+        counts["vintages_total", ()] += len(manifests)
+        return sends + manifests
+
+    def _figures(self, overlay: Overlay, close: Close) -> dict[str, Figures]:
+        """Figures of every table the cut needs, parts before what is made of them."""
+        rows = collect.rows_of(overlay, close.marker)
+        by_table = {str(key[0]): part for key, part in rows.group_by("table")}
+        declarations = {
+            name: assemble.totals(
+                self._catalogue.tables[name], by_table.get(name, rows.clear())
+            )
+            for name in cut.DECLARED.values()
+        }
+        done: dict[str, Figures] = {}
+        for name in cut.needed(self._catalogue, close):
+            table = self._catalogue.tables[name]
+            periods = timeline.inside(close.period, table.frequency)
+            match table.measure:
+                case Measure.RATE | Measure.RATIO:
+                    done[name] = components.quotient(
+                        self._catalogue, table, done, periods
+                    )
+                case Measure.COMPLETENESS:
+                    done[name] = components.completeness(
+                        self._catalogue, table, done, periods
+                    )
+                case _:
+                    part = by_table.get(name, rows.clear())
+                    done[name] = self._counted(
+                        overlay, table, part, periods, declarations
+                    )
+        return done
+
+    def _counted(
+        self,
+        overlay: Overlay,
+        table: Table,
+        rows: pl.DataFrame,
+        periods: Sequence[str],
+        declarations: gates.Declarations,
+    ) -> Figures:
+        """Figures of a table with a dataflow: protected, or missing."""
+        earlier = list(periods)
+        if table.measure is Measure.STOCK and periods:
+            earlier.insert(0, str(parse(periods[0]).previous))
+        previous = ledger.read(overlay, table.id, earlier)
+        found = assemble.assemble(self._catalogue, table, rows, periods, previous)
+        gone = {
+            period
+            for period in periods
+            if not gates.delivered(self._catalogue, table, period, declarations)
+        }
+        held = {
+            place: cell for place, cell in found.items() if place.period not in gone
+        }
+        policy = self._catalogue.policies[table.policy]
+        figures = protect(table, policy, held, previous, self._secret)
+        missing = dict.fromkeys(
+            (place for place in found if place.period in gone), ABSENT
+        )
+        return {**figures, **missing}
+
+    def _quiet(self, table: Table) -> bool:
+        """Whether how many figures there are is itself a secret."""
+        flows = self._catalogue.dataflows
+        tables = self._catalogue.tables
+        above, below = table.numerator, table.denominator
+        parts = [table, *(tables[p.table] for p in (above, below) if p is not None)]
+        named = [part.dataflow for part in parts if part.dataflow is not None]
+        return any(flows[name].quiet for name in named)
+
+
+def _outcomes(figures: Mapping[Place, Figure]) -> Counter[Series]:
+    words = {"": "published", "Q": "suppressed", "O": "missing"}
+    named = Counter(words[figure.status] for figure in figures.values())
+    return Counter(
+        {
+            ("observations_total", (("outcome", word),)): number
+            for word, number in named.items()
+        }
+    )
