@@ -172,4 +172,6 @@ class Publishers(RuleBasedStateMachine):
 
 
 TestPublishers = Publishers.TestCase
-TestPublishers.settings = settings(max_examples=60, stateful_step_count=40)
+TestPublishers.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None
+)

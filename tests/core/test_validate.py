@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core import avro
@@ -257,6 +257,7 @@ def hostile(draw: st.DrawFn) -> tuple[Dataflow, pl.DataFrame]:
     return flow, frame
 
 
+@settings(deadline=None)
 @given(hostile())
 def test_anything_that_decodes_is_survived(
     given_: tuple[Dataflow, pl.DataFrame],

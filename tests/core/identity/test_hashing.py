@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core.identity.hashing import derive, keyed, keyed_hex, keyed_whole
@@ -31,6 +31,7 @@ def prefixed(value: str) -> str:
     return f"{len(value.encode())}:{value}"
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20))
 def test_a_hash_is_hmac_of_the_prefixed_tuple(rows: list[tuple[str, str]]) -> None:
     """Columns agree with the standard library; an empty component is no hash."""
@@ -49,6 +50,7 @@ def test_a_hash_is_hmac_of_the_prefixed_tuple(rows: list[tuple[str, str]]) -> No
     assert found["one"].dtype == pl.Binary
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20))
 def test_a_whole_row_hash_counts_empty_components(rows: list[tuple[str, str]]) -> None:
     """For digests an empty component is a value of its own."""
@@ -62,6 +64,7 @@ def test_a_whole_row_hash_counts_empty_components(rows: list[tuple[str, str]]) -
     assert found.to_series().to_list() == expected
 
 
+@settings(deadline=None)
 @given(st.tuples(TEXTS, TEXTS), st.tuples(TEXTS, TEXTS))
 def test_different_tuples_hash_differently(
     one: tuple[str, str], other: tuple[str, str]

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core.identity.keys import (
@@ -132,6 +132,7 @@ def test_a_number_has_one_spelling_and_placeholders_none(
     assert number_forms(frame["n"]).item() == form
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=20) | st.none(), max_size=20))
 def test_any_number_text_is_survived(texts: list[str | None]) -> None:
     """No text raises; what comes out is capitals and digits."""

@@ -6,7 +6,7 @@ import unicodedata
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core.identity.names import (
@@ -157,6 +157,7 @@ def test_slk_letters_are_those_of_the_standard(name: str, letters: str) -> None:
     assert slk_letters(name, (2, 3, 5)) == letters
 
 
+@settings(deadline=None)
 @given(st.text(LETTERS, min_size=3, max_size=12), st.sampled_from(["ow", "ew", "ýew"]))
 def test_the_feminine_ending_changes_nothing(stem: str, ending: str) -> None:
     """A married daughter's -owa is her father's -ow."""
@@ -165,6 +166,7 @@ def test_the_feminine_ending_changes_nothing(stem: str, ending: str) -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.text(LETTERS + " -'", max_size=15), st.sampled_from(Part))
 def test_case_and_composition_change_nothing(text: str, part: Part) -> None:
     """Capitals, decomposed marks and apostrophes are not part of a name."""
@@ -175,6 +177,7 @@ def test_case_and_composition_change_nothing(text: str, part: Part) -> None:
     assert normal_form(text.replace("'", ""), part) == form
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.sampled_from(Part))
 def test_any_text_is_survived(text: str, part: Part) -> None:
     """No text raises, and what comes out has letters only."""
@@ -184,6 +187,7 @@ def test_any_text_is_survived(text: str, part: Part) -> None:
     assert strict_form(text) == "" or strict_form(text).isalpha()
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.sampled_from(APART + FAMILIES[0] + ["", "X"])))
 def test_a_column_folds_like_its_values(names: list[str | None]) -> None:
     """The vectorised form is the scalar one, row by row."""

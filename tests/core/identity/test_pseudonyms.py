@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core import avro
@@ -134,6 +134,7 @@ def test_a_declaration_is_a_record_of_its_period() -> None:
     assert first["late_days"] == 9  # the 9th of October for September
 
 
+@settings(deadline=None)
 @given(
     st.none() | st.integers(0, 2**63 - 1),
     st.none() | st.integers(0, 2**63 - 1),
