@@ -1,11 +1,8 @@
-"""Topics in a broker: made from the catalogue, begun with a genesis record, compared.
+"""Topics in a broker: made from the catalogue, and begun with a genesis record.
 
 Rules (design: delivery, rules 7 and 10; embedded default):
 
-- Applying the same catalogue again changes nothing; a frozen partition count that is
-  not the one in the broker stops everything.
-- The broker holds the access table and nothing beside it in our namespaces: a
-  permission that the table does not have is removed, and said.
+- Applying the same catalogue again changes nothing.
 - The first record of every partition is its genesis; in ministry topics a config
   record follows. The uuid of a log is the broker's own topic id, so a run that broke
   off half-way goes on with the same uuid, and a topic made again has another.
@@ -14,12 +11,11 @@ Rules (design: delivery, rules 7 and 10; embedded default):
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from hub.core.catalogue.model import Catalogue, Domain
@@ -28,7 +24,7 @@ from hub.core.keys import KeyRegistry
 from hub.core.log import Send
 from hub.core.messages import Config, Genesis, decode, encode, sign, verify
 from hub.core.topics import INDICATORS, Topic, sources, topics
-from hub.edge import acls, kafka
+from hub.edge import acls, kafka, layout
 from hub.edge.keyring import SigningKey
 from hub.edge.settings import Settings
 
@@ -58,9 +54,18 @@ class Author:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What had to be done; all empty where nothing was missing."""
+    """What had to be done; all empty where nothing was missing.
+
+    Attributes:
+        topics: Made.
+        changed: Given other settings, e.g. another retention.
+        permitted: Permissions added.
+        withdrawn: Permissions removed.
+        begun: Records written.
+    """
 
     topics: tuple[str, ...]
+    changed: tuple[str, ...]
     permitted: tuple[str, ...]
     withdrawn: tuple[str, ...]
     begun: int
@@ -82,70 +87,16 @@ def apply(
         RetriableError: the broker did not do what was asked.
     """
     with kafka.admin(settings) as client:
-        made = create(client, catalogue, replication=replication)
+        made, changed = layout.create(client, catalogue, replication=replication)
         permitted, withdrawn = acls.apply(client, catalogue)
-        ids = identities(client, [topic.name for topic in topics(catalogue)])
-    begun = begin(settings, catalogue, author, ids)
-    return Changes(topics=made, permitted=permitted, withdrawn=withdrawn, begun=begun)
-
-
-def create(
-    client: KafkaAdminClient, catalogue: Catalogue, *, replication: int = -1
-) -> tuple[str, ...]:
-    """Make the topics that are missing; compare the others."""
-    wanted = topics(catalogue)
-    try:
-        present = {
-            topic["name"]: len(topic["partitions"])
-            for topic in client.describe_topics()
-        }
-        missing = [topic for topic in wanted if topic.name not in present]
-        _compare(wanted, present)
-        if missing:
-            client.create_topics(
-                {topic.name: _request(topic, replication) for topic in missing},
-                wait_for_metadata=True,
-            )
-    except KafkaError as error:
-        raise RetriableError(f"topics cannot be made: {error}") from error
-    return tuple(topic.name for topic in missing)
-
-
-def _request(topic: Topic, replication: int) -> dict[str, Any]:
-    return {
-        "num_partitions": topic.partitions,
-        "replication_factor": replication,
-        "configs": topic.config,
-    }
-
-
-def _compare(wanted: Iterable[Topic], present: Mapping[str, int]) -> None:
-    for topic in wanted:
-        found = present.get(topic.name, topic.partitions)
-        if found != topic.partitions:
-            raise LogError(
-                f"topic {topic.name} has {found} partitions, the catalogue's count is "
-                f"{topic.partitions} and frozen: growth is a new generation, begun "
-                "beside the old with `kerwen topics`"
-            )
-
-
-def identities(client: KafkaAdminClient, names: Iterable[str]) -> dict[str, bytes]:
-    """The broker's ids of topics, 16 bytes each: what their logs are called.
-
-    Raises:
-        LogError: a topic is not there, or this principal may not see it.
-    """
-    try:
-        described = client.describe_topics(list(names))
-    except KafkaError as error:
-        raise RetriableError(f"topics cannot be described: {error}") from error
-    for topic in described:
-        if topic["error_code"]:
-            raise LogError(f"topic {topic['name']} is missing or closed to us")
-    return {
-        topic["name"]: uuid.UUID(str(topic["topic_id"])).bytes for topic in described
-    }
+        ids = layout.identities(client, [topic.name for topic in topics(catalogue)])
+    return Changes(
+        topics=made,
+        changed=changed,
+        permitted=permitted,
+        withdrawn=withdrawn,
+        begun=begin(settings, catalogue, author, ids),
+    )
 
 
 def begin(
@@ -254,7 +205,7 @@ def logs(
     """
     wanted = list(names)
     with kafka.admin(settings, principal) as client:
-        ids = identities(client, wanted)
+        ids = layout.identities(client, wanted)
     with kafka.consumer(settings, principal, fetch_bytes=_FETCH_BYTES) as reader:
         extents = kafka.extents(reader, [(name, 0) for name in wanted])
         kept = [name for name in wanted if extents[name, 0].start == 0]

@@ -29,7 +29,7 @@ from hub.embedded.children import Child, tail
 from hub.embedded.jars import Jars, jars, java
 
 HEAP_MB = 1024
-READY_SECONDS_MAX = 60
+READY_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 30
 FORMAT_SECONDS_MAX = 60
 

@@ -27,8 +27,8 @@ from hub.core.log import Send
 from hub.core.topics import topics
 from hub.edge import acls as broker_acls
 from hub.edge import kafka
+from hub.edge.layout import identities
 from hub.edge.settings import Home, Settings
-from hub.edge.topics import identities
 from hub.embedded import pki
 from hub.embedded.supervisor import Supervisor
 
