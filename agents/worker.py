@@ -6,8 +6,8 @@ Rules (design: delivery; the command):
 - A worker with a name is a static member of its group: killed and started again it has
   its partitions back at once, and no other worker is disturbed. Two living processes of
   one name would evict each other for ever, so a lock file makes the name unique.
-- Exit codes: 0 asked to stop, 1 crashed, 69 never called back, 70 hung, 75 a stop that
-  took too long; the supervisor starts it again with back-off.
+- Exit codes: 0 asked to stop, 1 crashed, 3 cannot start, 69 never called back, 70
+  hung, 75 a stop that took too long; the supervisor starts it again with back-off.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import hashlib
+import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -26,11 +27,16 @@ from agents.frame import HubApp, HubWorker, WorkerError, make_app
 from agents.heart import Heart
 from agents.limits import Limits, Patience
 from agents.runtime import Runtime
-from hub.core.errors import MachineError
+from hub.core.errors import HubError, MachineError
 from hub.core.stage import Stage
 from hub.edge import kafka, logs
 from hub.edge.metrics import Metrics
-from hub.edge.settings import Settings
+from hub.edge.settings import Settings, from_environment
+
+logger = logging.getLogger(__name__)
+
+EXIT_SETTINGS = 3
+"""A key, a certificate, a folder is missing or wrong; starting again cannot help."""
 
 _HELD: list[TextIO] = []
 """Open lock files; the kernel lets go of them with the process."""
@@ -49,12 +55,28 @@ class Plan:
     patience: Patience = field(default_factory=Patience)
 
 
+def main(name: str, build: Callable[[Settings], tuple[Stage, Plan]]) -> NoReturn:
+    """Read the settings, build the stage `name`, run it; ends the process.
+
+    Args:
+        name: The stage's word.
+        build: Makes the stage from its own keys and says what it reads.
+    """
+    try:
+        settings = from_environment()
+        worker = settings.worker or f"{name}-{os.getpid()}"
+        fields = {"stage": name, "worker": worker}
+        logs.set_up(level=settings.log_level, fields=fields)
+        stage, plan = build(settings)
+        run(stage, settings, plan)
+    except HubError as error:
+        logger.critical("%s cannot start: %s", name, error)
+        raise SystemExit(EXIT_SETTINGS) from error
+
+
 def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
     """Run `stage` until somebody stops it; ends the process."""
     worker = settings.worker or f"{stage.name}-{os.getpid()}"
-    logs.set_up(
-        level=settings.log_level, fields={"stage": stage.name, "worker": worker}
-    )
     home = settings.home
     folder = home.state / stage.name
     for needed in (home.run, folder / "faust"):

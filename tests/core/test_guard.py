@@ -51,7 +51,7 @@ class TestDecide:
     def test_any_delivery_folds_a_prefix_once_and_in_order(
         self, delivered: list[int]
     ) -> None:
-        """Whatever a consumer delivers, what is folded is a prefix, once and in order."""
+        """Whatever is delivered, what is folded is a prefix, once and in order."""
         folded: list[int] = []
         for offset in delivered:
             if guard.decide(offset, len(folded)) is Verdict.NEXT:

@@ -1,0 +1,31 @@
+"""Agent aggregate: changes to cells, and a snapshot of them at every cut.
+
+Reads its own keys and nothing else; everything it does is in :mod:`hub.core.aggregate`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from agents.worker import Plan, main
+from hub.core.aggregate.stage import Aggregate
+from hub.core.catalogue.model import Domain
+from hub.core.stage import Stage
+from hub.core.topics import facts_topic
+from hub.edge import files, keyring
+from hub.edge.settings import Settings
+
+
+def build(settings: Settings) -> tuple[Stage, Plan]:
+    """The stage with its keys, and what it reads."""
+    root = settings.home.root
+    catalogue = files.read_catalogue(settings.catalogue)
+    keys = keyring.aggregate(root)
+    stage = Aggregate(
+        catalogue, facts_key=keys.facts, cells_key=keys.cells, entropy=os.urandom
+    )
+    return stage, Plan(inputs=[facts_topic(domain) for domain in Domain])
+
+
+if __name__ == "__main__":
+    main("aggregate", build)

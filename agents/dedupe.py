@@ -1,0 +1,37 @@
+"""Agent dedupe: rows to changes of resolved records and persons.
+
+Reads its own keys and nothing else; everything it does is in :mod:`hub.core.dedupe`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from agents.worker import Plan, main
+from hub.core.catalogue.model import Domain
+from hub.core.dedupe.stage import Dedupe, Signer
+from hub.core.stage import Stage
+from hub.core.topics import records_topic
+from hub.edge import files, keyring
+from hub.edge.settings import Settings
+
+
+def build(settings: Settings) -> tuple[Stage, Plan]:
+    """The stage with its keys, and what it reads."""
+    root = settings.home.root
+    catalogue = files.read_catalogue(settings.catalogue)
+    keys = keyring.dedupe(root)
+    statement = Signer(key_id=keys.statement.key_id, private=keys.statement.private)
+    stage = Dedupe(
+        catalogue=catalogue,
+        registry=keyring.registry(root),
+        records=keys.records,
+        facts=keys.facts,
+        statement=statement,
+        entropy=os.urandom,
+    )
+    return stage, Plan(inputs=[records_topic(domain) for domain in Domain])
+
+
+if __name__ == "__main__":
+    main("dedupe", build)

@@ -1,0 +1,31 @@
+"""Agent release: whole cuts to protected, signed observations.
+
+Reads its own keys and nothing else; everything it does is in :mod:`hub.core.release`.
+"""
+
+from __future__ import annotations
+
+from agents.worker import Plan, main
+from hub.core.release.stage import Release
+from hub.core.stage import Stage
+from hub.core.topics import CELLS
+from hub.edge import files, keyring
+from hub.edge.settings import Settings
+
+
+def build(settings: Settings) -> tuple[Stage, Plan]:
+    """The stage with its keys, and what it reads."""
+    root = settings.home.root
+    catalogue = files.read_catalogue(settings.catalogue)
+    keys = keyring.release(root)
+    stage = Release(
+        catalogue,
+        cells_key=keys.cells,
+        secret=keys.disclosure,
+        signer=keys.release,
+    )
+    return stage, Plan(inputs=[CELLS])
+
+
+if __name__ == "__main__":
+    main("release", build)
