@@ -70,7 +70,8 @@ GROUPS: dict[str, Group] = {
         share=0.075,
         women=0.17,
         citizens=weights(
-            "TUR 34.0 CHN 14.0 RUS 9.0 BLR 4.0 IND 10.0 UZB 14.0 KAZ 5.0 AZE 4.0 UKR 3.0 PAK 3.0"
+            "TUR 34.0 CHN 14.0 RUS 9.0 BLR 4.0 IND 10.0 "
+            "UZB 14.0 KAZ 5.0 AZE 4.0 UKR 3.0 PAK 3.0"
         ),
         ages=(20, 64, 2.0, 2.6),
     ),
@@ -102,7 +103,8 @@ GROUPS: dict[str, Group] = {
         share=0.067,
         women=0.43,
         citizens=weights(
-            "IRN 20 TUR 18 UZB 18 KAZ 9 RUS 12 CHN 6 IND 5 DEU 4 GBR 3 USA 2 KOR 2 XXX 1"
+            "IRN 20 TUR 18 UZB 18 KAZ 9 RUS 12 CHN 6 "
+            "IND 5 DEU 4 GBR 3 USA 2 KOR 2 XXX 1"
         ),
         ages=(3, 80, 2.0, 2.4),
     ),
@@ -195,6 +197,9 @@ def make(seed: int, persons: int, first_year: int, years: int) -> Population:
     rare = rng.random(persons)
     sex = np.where(rare < 0.004, "_U", np.where(rare < 0.005, "_O", sex))
     born = start - _ages(rng, group)
+    # Some of those at home are born in these years.
+    newborn = (group == NAMES_OF_GROUPS.index("home")) & (rng.random(persons) < 0.2)
+    born = np.where(newborn, rng.integers(start, end - 30, persons), born)
     citizenship = _citizenship(rng, group)
     culture = _culture(rng, citizenship)
     names = tables()
