@@ -59,7 +59,9 @@ class Rulebook:
     @classmethod
     def of(cls, catalogue: Catalogue, registry: KeyRegistry) -> Rulebook:
         """The rulebook of a bundle."""
-        forms = {flow.id: _form(flow, catalogue) for flow in _flows(catalogue)}
+        forms = {
+            name: _form(flow, catalogue) for name, flow in catalogue.dataflows.items()
+        }
         reserved = [form for form in forms.values() if form.flow.reserved]
         if len(reserved) != 1:
             raise InvalidError("a catalogue has one reserved dataflow, declarations")
@@ -85,10 +87,6 @@ class Rulebook:
         if found is None:
             raise InvalidError(f"{topic} is no ministry topic of this catalogue")
         return found
-
-
-def _flows(catalogue: Catalogue) -> list[Dataflow]:
-    return list(catalogue.dataflows.values())
 
 
 def _form(flow: Dataflow, catalogue: Catalogue) -> Form:
