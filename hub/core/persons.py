@@ -27,7 +27,9 @@ CAP = 64
 """More signatures than this on one key make it hot; also what one look-up may cost."""
 
 ENTRY_SIZE = 17
-SIGNATURE_SIZE = 16
+SIGNATURE_SIZE = 12
+"""Of the 16 bytes intake makes: 96 bits tell a billion key sets apart."""
+
 TIER_NUMBER = 0
 TIER_NONE = 254
 """The tier of a mark that is a signature: no key is the person's own."""
@@ -160,7 +162,7 @@ def _holders(
 
 def fallback(members: Iterable[bytes]) -> bytes:
     """The mark of a person without a key of its own."""
-    return bytes((TIER_NONE,)) + min(members)
+    return (bytes((TIER_NONE,)) + min(members)).ljust(ENTRY_SIZE, b"\0")
 
 
 class Forest:

@@ -29,8 +29,8 @@ def keys(*pairs: tuple[int, int]) -> bytes:
 
 
 def signature(packed: bytes) -> bytes:
-    """The signature of packed keys, as intake makes it."""
-    return blake2b(packed, digest_size=16).digest()
+    """The signature of packed keys."""
+    return blake2b(packed, digest_size=persons.SIGNATURE_SIZE).digest()
 
 
 def people(*packed: bytes) -> list[set[int]]:

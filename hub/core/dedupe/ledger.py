@@ -2,7 +2,7 @@
 
 State, by kind of entry (keys are the letter and what follows):
 
-- ``r`` record → rank (13 bytes), flags (1), signature and natural key if there are
+- ``r`` record → rank (11 bytes), flags (1), signature and natural key if there are
   any, blob; a cancelled record keeps its rank only;
 - ``n`` natural key → the least live record that has it;
 - ``m`` natural key, record → empty: the other live records that have it;
@@ -24,82 +24,35 @@ Invariant: what stands and what counts is a function of the set of rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeGuard
 
-import numpy as np
 import polars as pl
 
 from hub.core.dedupe.desk import Desk
+from hub.core.dedupe.entries import (
+    BARE,
+    CANCELLED,
+    FLAGS,
+    HAS_NATURAL,
+    HAS_SIGNATURE,
+    HEAD_SIZE,
+    HIDDEN,
+    NATURAL_SIZE,
+    RANK_SIZE,
+    SIGNED,
+    SIGNED_NATURAL,
+    counts,
+    fact_of,
+    live,
+    natural_of,
+    ranks,
+    signature_of,
+)
+from hub.core.persons import SIGNATURE_SIZE
 
 RECORDS, NATURAL, SHADOWED, INDEX = b"r", b"n", b"m", b"i"
 
 OUTCOMES = ("unique", "replay", "duplicate", "amendment", "cancellation")
 UNIQUE, REPLAY, DUPLICATE, AMENDMENT, CANCELLATION = range(len(OUTCOMES))
-
-RANK_SIZE = 13
-DIGEST_SIZE = 8
-"""The rank keeps half of the digest: enough to tell revisions of one record apart."""
-
-KEY_SIZE = 16
-HEAD_SIZE = RANK_SIZE + 1
-CANCELLED = RANK_SIZE - 1
-FLAGS = RANK_SIZE
-HIDDEN, HAS_NATURAL, HAS_SIGNATURE = 1, 2, 4
-
-
-def ranks(rows: pl.DataFrame) -> list[bytes]:
-    """The rank of every row; ranks compare as bytes."""
-    count = rows.height
-    table = np.empty((count, RANK_SIZE), np.uint8)
-    revisions = rows["revision"].to_numpy().astype(">u4")
-    digests = b"".join(rows["digest"].to_list())
-    table[:, :4] = revisions.view(np.uint8).reshape(count, 4)
-    table[:, 4:CANCELLED] = np.frombuffer(digests, np.uint8).reshape(count, KEY_SIZE)[
-        :, :DIGEST_SIZE
-    ]
-    table[:, CANCELLED] = (rows["action"] == "CANCEL").to_numpy()
-    text = table.tobytes()
-    return [text[at : at + RANK_SIZE] for at in range(0, len(text), RANK_SIZE)]
-
-
-def live(entry: bytes | None) -> TypeGuard[bytes]:
-    """Whether a record's entry stands and is not cancelled."""
-    return entry is not None and not entry[CANCELLED]
-
-
-def counts(entry: bytes | None) -> TypeGuard[bytes]:
-    """Whether a record's entry is live and not shadowed."""
-    return entry is not None and not entry[CANCELLED] and not entry[FLAGS] & HIDDEN
-
-
-def signature_of(entry: bytes) -> bytes | None:
-    """The signature in the entry of a live record."""
-    if entry[FLAGS] & HAS_SIGNATURE:
-        return entry[HEAD_SIZE : HEAD_SIZE + KEY_SIZE]
-    return None
-
-
-def natural_of(entry: bytes | None) -> bytes | None:
-    """The natural key in a record's entry."""
-    if entry is None or not entry[FLAGS] & HAS_NATURAL:
-        return None
-    start = HEAD_SIZE + (KEY_SIZE if entry[FLAGS] & HAS_SIGNATURE else 0)
-    return entry[start : start + KEY_SIZE]
-
-
-def blob_of(entry: bytes) -> bytes:
-    """The attribute values in the entry of a live record."""
-    flags = entry[FLAGS]
-    start = HEAD_SIZE
-    if flags & HAS_SIGNATURE:
-        start += KEY_SIZE
-    if flags & HAS_NATURAL:
-        start += KEY_SIZE
-    return entry[start:]
-
-
-def _fact(entry: bytes) -> tuple[bytes | None, bytes]:
-    return signature_of(entry), blob_of(entry)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,8 +82,12 @@ class Batch:
     def __init__(self, desk: Desk, rows: pl.DataFrame) -> None:
         self.desk = desk
         self.records: list[bytes] = rows["record"].to_list()
-        self.naturals: list[bytes | None] = rows["nkey"].to_list()
-        self.signatures: list[bytes | None] = rows["sig"].to_list()
+        kept = rows.select(
+            pl.col("nkey").bin.head(NATURAL_SIZE),
+            pl.col("sig").bin.head(SIGNATURE_SIZE),
+        )
+        self.naturals: list[bytes | None] = kept["nkey"].to_list()
+        self.signatures: list[bytes | None] = kept["sig"].to_list()
         self.ranks = ranks(rows)
         self.turn = Turn(outcomes=bytearray((REPLAY,)) * rows.height)
         self.now: dict[bytes, bytes | None] = {}
@@ -166,12 +123,15 @@ class Batch:
     def apply(self, accepted: list[int], blobs: list[bytes]) -> Turn:
         """Write the accepted rows and say what changed."""
         self._load_heads(accepted)
-        now, before, place_of = self.now, self.before, self.place_of
+        now, before = self.now, self.before
         for place, blob in zip(accepted, blobs, strict=True):
             record = self.records[place]
+            entry = self._alone(place, blob) if now[record] is None else None
+            if entry is None:
+                entry = self._entry(place, now[record], blob)
             before.setdefault(record, now[record])
-            place_of[record] = place
-            now[record] = self._entry(place, now[record], blob)
+            self.place_of[record] = place
+            now[record] = entry
         put = self.desk.pending
         for record in before:
             put[RECORDS + record] = now[record]
@@ -182,11 +142,28 @@ class Batch:
 
     def _load_heads(self, accepted: list[int]) -> None:
         asked = {self.naturals[place] for place in accepted}
-        asked.update(natural_of(self.now[self.records[place]]) for place in accepted)
-        asked.discard(None)
+        for place in accepted:
+            old = self.now[self.records[place]]
+            if old is not None:
+                asked.add(natural_of(old))
         keys = [natural for natural in asked if natural is not None]
         found = self.desk.get_many([NATURAL + natural for natural in keys])
         self.heads = dict(zip(keys, found, strict=True))
+
+    def _alone(self, place: int, blob: bytes) -> bytes | None:
+        """The entry of a new record that meets no other, None if it does."""
+        rank, natural = self.ranks[place], self.naturals[place]
+        signature = self.signatures[place]
+        if rank[CANCELLED]:
+            return None
+        if natural is None:
+            if signature is None:
+                return b"".join((rank, BARE, blob))
+            return b"".join((rank, SIGNED, signature, blob))
+        if signature is None or self.heads[natural] is not None:
+            return None
+        self.heads[natural] = self.records[place]
+        return b"".join((rank, SIGNED_NATURAL, signature, natural, blob))
 
     def _entry(self, place: int, old: bytes | None, blob: bytes) -> bytes:
         """The entry of an accepted row, with its claim on the natural key settled."""
@@ -249,29 +226,36 @@ class Batch:
 
     def _compare(self) -> None:
         """Fill the turn from the entries before and now."""
-        turn, now = self.turn, self.now
         for record, old in self.before.items():
-            new = now[record]
-            was = signature_of(old) if live(old) else None
-            own = signature_of(new) if live(new) else None
-            if was != own:
-                self._move(record, was, own)
-            if old is None:
+            new = self.now[record]
+            if old is not None:
+                self._compare_one(record, old, new)
+            elif live(new):
                 # The common case by far: a record that is new.
-                if counts(new):
-                    turn.rows.append(self.place_of[record])
-                continue
-            # A new revision that says the same is no change of the fact.
-            if counts(old) and counts(new) and _fact(old) == _fact(new):
-                continue
-            if counts(old):
-                turn.gone[record] = old
-            if counts(new):
-                if record in self.place_of:
-                    turn.rows.append(self.place_of[record])
-                else:
-                    turn.back[record] = new
-        turn.rows.sort()
+                place = self.place_of[record]
+                signature = self.signatures[place]
+                if signature is not None:
+                    self.desk.enter(INDEX + signature, record)
+                    self.turn.entered[signature] = place
+                if not new[FLAGS] & HIDDEN:
+                    self.turn.rows.append(place)
+        self.turn.rows.sort()
+
+    def _compare_one(self, record: bytes, old: bytes, new: bytes | None) -> None:
+        was = signature_of(old) if live(old) else None
+        own = signature_of(new) if live(new) else None
+        if was != own:
+            self._move(record, was, own)
+        # A new revision that says the same is no change of the fact.
+        if counts(old) and counts(new) and fact_of(old) == fact_of(new):
+            return
+        if counts(old):
+            self.turn.gone[record] = old
+        if counts(new):
+            if record in self.place_of:
+                self.turn.rows.append(self.place_of[record])
+            else:
+                self.turn.back[record] = new
 
     def _move(self, record: bytes, was: bytes | None, own: bytes | None) -> None:
         if was is not None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from hub.core.dedupe import ledger
+from hub.core.dedupe import entries
 from hub.core.dedupe.changes import Fold
 from hub.core.dedupe.desk import Desk
 from hub.core.dedupe.ledger import INDEX, RECORDS, Batch, Turn
@@ -32,11 +32,19 @@ def resolve(desk: Desk, rows: pl.DataFrame, batch: Batch) -> tuple[Fold, Counter
     after.update((sign, person) for sign, (_, person) in revision.moved.items())
 
     minus = [
-        (record, _person(before, record, ledger.signature_of(entry)), _blob(entry))
+        (
+            record,
+            _person(before, record, entries.signature_of(entry)),
+            entries.blob_of(entry),
+        )
         for record, entry in turn.gone.items()
     ]
     plus = [
-        (record, _person(after, record, ledger.signature_of(entry)), _blob(entry))
+        (
+            record,
+            _person(after, record, entries.signature_of(entry)),
+            entries.blob_of(entry),
+        )
         for record, entry in turn.back.items()
     ]
     for record, blob, (was, now) in _moved(desk, batch, revision):
@@ -56,7 +64,7 @@ def _touched(batch: Batch) -> set[bytes]:
     turn = batch.turn
     touched = turn.left.union(turn.entered)
     for entry in (*turn.gone.values(), *turn.back.values()):
-        signature = ledger.signature_of(entry)
+        signature = entries.signature_of(entry)
         if signature is not None:
             touched.add(signature)
     for place in turn.rows:
@@ -92,17 +100,13 @@ def _moved(
         for record in desk.members(INDEX + signature)
         if record not in told
     ]
-    entries = desk.get_many([RECORDS + record for record, _ in found])
-    for (record, persons), entry in zip(found, entries, strict=True):
-        if ledger.counts(entry):
-            yield record, _blob(entry), persons
+    stored = desk.get_many([RECORDS + record for record, _ in found])
+    for (record, persons), entry in zip(found, stored, strict=True):
+        if entries.counts(entry):
+            yield record, entries.blob_of(entry), persons
 
 
 def _person(
     persons: dict[bytes, bytes], record: bytes, signature: bytes | None
 ) -> bytes:
     return record if signature is None else persons[signature]
-
-
-def _blob(entry: bytes) -> bytes:
-    return ledger.blob_of(entry)

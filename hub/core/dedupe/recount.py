@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from hub.core.dedupe.entries import ranks
 from hub.core.dedupe.flows import Flow
-from hub.core.dedupe.ledger import ranks
-from hub.core.persons import components
+from hub.core.persons import SIGNATURE_SIZE, components
 
 _SHARED = ("record", "nkey", "sig", "keys")
 
@@ -30,7 +30,9 @@ def active_facts(
         Columns person, member, record and the attributes, sorted by record.
     """
     live = {
-        name: standing(frame).filter(pl.col("action") != "CANCEL")
+        name: standing(frame)
+        .filter(pl.col("action") != "CANCEL")
+        .with_columns(pl.col("sig").bin.head(SIGNATURE_SIZE))
         for name, frame in rows.items()
         if frame.height
     }

@@ -22,12 +22,13 @@ from hub.core import blocks, topics
 from hub.core.blocks import InternalKey
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.dedupe.flows import flows
+from hub.core.dedupe.statements import signed
 from hub.core.dedupe.step import Setting, Skips, Step
 from hub.core.envelope.seal import seal_to_member
 from hub.core.errors import EnvelopeError, InvalidError
 from hub.core.keys import KeyRegistry
 from hub.core.log import ROW_LAST, Coordinate, Incoming, Send, Source
-from hub.core.messages import ROWS_MAX, Decision, Statement, encode, sign
+from hub.core.messages import ROWS_MAX, Decision, Statement, encode
 from hub.core.stage import Result
 from hub.core.state import Overlay
 
@@ -138,19 +139,15 @@ class Dedupe:
         except EnvelopeError:
             return False
         while decisions := tuple(islice(all_, ROWS_MAX)):
-            statement = sign(
-                Statement(
-                    member=member,
-                    day=day,
-                    decisions=decisions,
-                    created_ms=step.clock_ms,
-                    key_id=self._statement.key_id,
-                ),
-                self._statement.private,
+            statement = Statement(
+                member=member,
+                day=day,
+                decisions=decisions,
+                created_ms=step.clock_ms,
+                key_id=self._statement.key_id,
             )
-            sealed = seal_to_member(
-                "statement", member, key_id, public, encode(statement)
-            )
+            plain = signed(statement, self._statement.private)
+            sealed = seal_to_member("statement", member, key_id, public, plain)
             told.append(
                 Send(
                     topic=topics.statements_topic(ministry),

@@ -18,11 +18,18 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import ormsgpack
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.core import period
 from hub.core.dedupe.ledger import OUTCOMES, UNIQUE
 from hub.core.log import Source
-from hub.core.messages import ROWS_MAX, Decision
+from hub.core.messages import (
+    ROWS_MAX,
+    SIGNATURE_NONE,
+    Decision,
+    Statement,
+    signed_bytes,
+)
 from hub.core.state import Overlay
 
 DIARY, PAGE = b"d", b"t"
@@ -117,6 +124,17 @@ class Diary:
             self._overlay.delete(key)
         del self._pages[ministry]
         self._changed = True
+
+
+def signed(statement: Statement, key: Ed25519PrivateKey) -> bytes:
+    """The encoded statement with its signature.
+
+    The signature is the last field, so it is put in the place of the zeros that were
+    signed over, and fifty thousand decisions are encoded once instead of twice.
+    """
+    covered = signed_bytes(statement)
+    body = covered[covered.index(b"\0") + 1 :]
+    return body[: -len(SIGNATURE_NONE)] + key.sign(covered)
 
 
 def _read(page: bytes) -> Iterator[Decision]:

@@ -171,14 +171,16 @@ class Step:
     def _fold(self, flow: Flow, rows: pl.DataFrame, header: BlockHeader) -> None:
         batch = Batch(self._desk, rows)
         accepted = batch.accept()
-        turn = batch.apply(accepted, flow.blobs(rows, accepted))
-        fold, persons = resolve(self._desk, rows, batch)
-        self.changes.fold(flow, fold, header.clock_ms)
+        if accepted:
+            batch.apply(accepted, flow.blobs(rows, accepted))
+            fold, persons = resolve(self._desk, rows, batch)
+            self.changes.fold(flow, fold, header.clock_ms)
+            self._count_persons(persons)
         ministry, _ = topics.parse_ministry(header.source.topic)
         places = rows["origin_offset"].to_numpy(), rows["origin_row"].to_numpy()
-        self._diary.note(ministry, header.source, turn.outcomes, places)
+        self._diary.note(ministry, header.source, batch.turn.outcomes, places)
         if not flow.quiet:
-            for kind, count in Counter(turn.outcomes).items():
+            for kind, count in Counter(batch.turn.outcomes).items():
                 self._count(
                     "rows_total",
                     count,
@@ -186,6 +188,8 @@ class Step:
                     dataflow=flow.id,
                     outcome=OUTCOMES[kind],
                 )
+
+    def _count_persons(self, persons: Counter[str]) -> None:
         if not self._setting.quiet:
             for word, count in persons.items():
                 self._count("persons_total", count, outcome=word)
