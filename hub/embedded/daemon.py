@@ -26,7 +26,7 @@ from hub.edge import logs
 from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import plan as plans
 from hub.embedded import report
-from hub.embedded.children import tail
+from hub.embedded.children import is_alive, tail
 from hub.embedded.keeping import probe
 from hub.embedded.plan import Plan
 from hub.embedded.supervisor import Supervisor
@@ -105,16 +105,16 @@ def down(settings: Settings, seconds: float = DOWN_SECONDS_MAX) -> bool:
     for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 10.0)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        if _gone(home, patience):
+        if _gone(home, pid, patience):
             home.hub_file.unlink(missing_ok=True)
             return True
     raise MachineError(f"process {pid} cannot be ended")
 
 
-def _gone(home: Home, seconds: float) -> bool:
+def _gone(home: Home, pid: int, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if report.holder(home) is None:
+        if report.holder(home) is None and not is_alive(pid):
             return True
         time.sleep(_LOOK_SECONDS)
     return False

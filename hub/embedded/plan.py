@@ -42,6 +42,7 @@ class Plan:
         module: Python module of a stage's worker; ``{stage}`` is replaced.
         services: Processes started after the workers are ready.
         port: The broker's port; 0: a free one.
+        quick: See :class:`hub.embedded.kafka.Kafka`.
         ready_seconds: How long everything may take to be ready.
     """
 
@@ -50,6 +51,7 @@ class Plan:
     services: tuple[Service, ...] = ()
     port: int = 0
     heap_mb: int = HEAP_MB
+    quick: bool = False
     ready_seconds: float = 90
 
     def __post_init__(self) -> None:

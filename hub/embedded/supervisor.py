@@ -63,6 +63,7 @@ class Supervisor:
         self._broker_backoff = Backoff()
         self._broker_due = 0.0
         self._broker_restarts = 0
+        self._broker_restarting = False
         self._error: HubError | None = None
         self._settled = threading.Event()
         self._stop = threading.Event()
@@ -170,7 +171,10 @@ class Supervisor:
     def _start_broker(self) -> None:
         for attempt in range(_PORT_TRIES):
             self._broker = Kafka(
-                self.home, port=self.plan.port, heap_mb=self.plan.heap_mb
+                self.home,
+                port=self.plan.port,
+                heap_mb=self.plan.heap_mb,
+                quick=self.plan.quick,
             )
             try:
                 self._broker.start(stopped=self._stop)
@@ -245,8 +249,11 @@ class Supervisor:
     def _watch(self) -> None:
         while not self._stop.wait(TICK_SECONDS):
             if self._tick():
-                alive = self.broker.pid and all(kept.pid for kept in self.kept)
-                self._say("ready" if alive else "restarting")
+                self._say("ready" if self._is_whole() else "restarting")
+
+    def _is_whole(self) -> bool:
+        broker = self.broker.pid is not None and not self._broker_restarting
+        return broker and all(kept.pid is not None for kept in self.kept)
 
     def _tick(self) -> bool:
         now = time.monotonic()
@@ -257,6 +264,9 @@ class Supervisor:
         """Start the broker again, on the same ports, where it ended."""
         child = self.broker.child
         if child.code is None:
+            if self._broker_restarting and self.broker.answers(TICK_SECONDS):
+                self._broker_restarting = False
+                return True
             return False
         if self._broker_due == 0.0:
             self._broker_due = now + self._broker_backoff.after(child.age_seconds)
@@ -265,6 +275,7 @@ class Supervisor:
         if now < self._broker_due:
             return False
         self._broker_due = 0.0
+        self._broker_restarting = True
         self._broker_restarts += 1
         self.broker.start(wait=False)
         return True

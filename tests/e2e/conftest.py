@@ -25,5 +25,5 @@ def bare_hub(
 ) -> Iterator[Supervisor]:
     """A hub without agents: broker, topics, access table, keys, certificates."""
     settings = Settings(home=Home(root=tmp_path_factory.mktemp("hub")))
-    with Supervisor(settings, Plan(workers={}), catalogue=catalogue) as hub:
+    with Supervisor(settings, Plan(workers={}, quick=True), catalogue=catalogue) as hub:
         yield hub

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hub.core.errors import MachineError
-from hub.embedded.children import Child, tail
+from hub.embedded.children import Child, is_alive, tail
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
@@ -37,15 +37,6 @@ def until(condition: Callable[[], bool], seconds: float = 10) -> bool:
     return False
 
 
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be buried does not."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text("ascii")
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
 def start(tmp_path: Path, program: str) -> Child:
     """A Python program as a child that has said its first word."""
     child = Child("test", [sys.executable, "-c", program], log=tmp_path / "test.log")
@@ -67,17 +58,17 @@ def test_a_stubborn_child_is_taken_at_the_deadline(tmp_path: Path) -> None:
     child = start(tmp_path, STUBBORN)
 
     assert child.stop(0.3) == -signal.SIGKILL
-    assert not alive(child.pid)
+    assert not is_alive(child.pid)
 
 
 def test_grandchildren_go_with_the_group(tmp_path: Path) -> None:
     """What a child started itself does not stay behind."""
     child = start(tmp_path, PARENT)
     grandchild = int(child.tail()[0])
-    assert alive(grandchild)
+    assert is_alive(grandchild)
     child.stop(5)
 
-    assert until(lambda: not alive(grandchild))
+    assert until(lambda: not is_alive(grandchild))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="parent-death signal is Linux's")
@@ -99,7 +90,7 @@ def test_children_die_with_a_starter_that_is_killed(tmp_path: Path) -> None:
         assert until(lambda: bool(tail(log)))
         process.kill()
 
-    assert until(lambda: not alive(inner))
+    assert until(lambda: not is_alive(inner))
 
 
 def test_an_orphan_does_not_begin(tmp_path: Path) -> None:
