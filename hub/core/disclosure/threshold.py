@@ -3,7 +3,8 @@
 Rules (docs/disclosure.md, "Threshold"):
 
 - A figure is shown if it has at least `CONTRIBUTORS_MIN` distinct contributors: persons
-  where they are kept, else ids. No contributor at all is a shown zero.
+  where they are kept, else ids. No contributor at all is a shown zero; in a sensitive
+  table it is hidden like a small one.
 - SEX adds: ``_T`` is the sum of the shown F, M and ``_OUN``. If only ``_OUN`` fails it
   is hidden and ``_T`` is F + M, from which nothing about it follows.
 - If F or M fails, no part is shown: the failing one as small, the others as secondary,
@@ -31,6 +32,7 @@ from hub.core.indicators.margins import RESIDUAL, SEXES
 from hub.core.indicators.plan import TOTAL
 
 CONTRIBUTORS_MIN = 11
+SENSITIVE = frozenset({"T"})
 
 
 def raw(table: Table, cell: Cell) -> Fraction:
@@ -54,8 +56,8 @@ def single(table: Table, cell: Cell) -> Figure:
     if cell.n < 0 or contributors(cell) < 0:
         return suppressed(INTERNAL, cell)
     if cell.n == 0:
-        empty = table.measure is Measure.MEAN
-        return suppressed(SMALL, cell) if empty else shown(0, cell)
+        hidden = table.measure is Measure.MEAN or table.policy in SENSITIVE
+        return suppressed(SMALL, cell) if hidden else shown(0, cell)
     if contributors(cell) < CONTRIBUTORS_MIN:
         return suppressed(SMALL, cell)
     return shown(raw(table, cell), cell)

@@ -23,6 +23,7 @@ from hub.core import cells
 from hub.core.catalogue.model import Catalogue, Measure, Table
 from hub.core.cells import SUMS, WORD, ZERO, Cell
 from hub.core.disclosure.figures import Place
+from hub.core.disclosure.threshold import SENSITIVE
 from hub.core.indicators.margins import SEXES, expand
 from hub.core.indicators.plan import (
     AREA_TOTAL,
@@ -32,9 +33,6 @@ from hub.core.indicators.plan import (
     TOTAL,
     UNKNOWN,
 )
-
-FULL = frozenset({"T"})
-"""Policies whose tables are always published in full."""
 
 EXTREMES = ("persons", "top1", "top2")
 
@@ -117,7 +115,7 @@ def _grid(
 ) -> Iterable[Place]:
     """The places a table always has."""
     areas, codes = [AREA_TOTAL], [[TOTAL], [TOTAL]]
-    if table.policy in FULL:
+    if table.policy in SENSITIVE:
         for at, dimension in enumerate(table.dimensions):
             codelist = catalogue.codelists[dimension.codelist]
             codes[at] = [*(code for code in codelist.codes if code != TOTAL), TOTAL]

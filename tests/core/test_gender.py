@@ -1,0 +1,76 @@
+"""Derived figures: who is counted, and how far noise can move them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.core.gender import derived
+from hub.core.observation import Observation
+
+ONE = Observation(
+    table="EVT",
+    frequency="M",
+    area="TM",
+    sex="F",
+    dimensions=("ENTRY",),
+    period="2025-02",
+    value=60.0,
+    status="P",
+    conf="F",
+    unit="NUMBER",
+    vintage="P",
+    release="00",
+    released_ms=1,
+)
+
+
+def pair(f: float | None, m: float | None) -> list[Observation]:
+    """Both sexes, a residual and the total of one place."""
+    values = {"F": f, "M": m, "_OUN": 5.0, "_T": 100.0}
+    return [replace(ONE, sex=sex, value=value) for sex, value in values.items()]
+
+
+def test_share_gap_and_parity() -> None:
+    """60 women and 40 men: 60 %, 20 %, 1.5; the residual is in none."""
+    found = {one.measure: (one.value, one.unit) for one in derived(pair(60, 40))}
+
+    assert found == {
+        "FEM_SHARE": (60.0, "PT"),
+        "GENDER_GAP": (20.0, "PT"),
+        "GPI": (1.5, "RO"),
+    }
+
+
+@pytest.mark.parametrize("values", [(29, 40), (40, 29), (None, 40), (40, None)])
+def test_small_or_hidden_figures_give_none(
+    values: tuple[float | None, float | None],
+) -> None:
+    """Both sexes must be shown and at least 30."""
+    assert derived(pair(*values)) == []
+
+
+def test_places_are_not_mixed() -> None:
+    """A man of another period or vintage is no partner."""
+    women, men = pair(60, 40)[:2]
+
+    assert derived([women, replace(men, period="2025-03")]) == []
+    assert derived([women, replace(men, vintage="F")]) == []
+
+
+@given(st.integers(30, 900), st.integers(30, 900), st.integers(0, 5), st.integers(0, 5))
+def test_bounds_hold_what_noise_can_do(f: int, m: int, up: int, down: int) -> None:
+    """Whatever the true figures within ± D, theirs lies between low and high."""
+    shown = derived(pair(f, m), noise=5)
+    true = {
+        "FEM_SHARE": 100 * (f + up) / (f + up + m - down),
+        "GENDER_GAP": 100 * (f + up - m + down) / (f + up + m - down),
+        "GPI": (f + up) / (m - down),
+    }
+
+    for one in shown:
+        assert one.low - 0.06 <= true[one.measure] <= one.high + 0.06
+        assert one.low <= one.value <= one.high
