@@ -47,6 +47,13 @@ _ATTRIBUTES = {
     "frequency",
 }
 
+_PLAIN: dict[type, tuple[str, ...]] = {
+    str: ("name", "role", "kind", "codelist", "keep", "frequency"),
+    int: ("low", "high"),
+    bool: ("required",),
+}
+"""What the attributes are made of, where they are given."""
+
 _ORIGIN = (("origin_offset", "long"), ("origin_row", "int"), ("clock_ms", "long"))
 _RECORDS = (
     *_ORIGIN,
@@ -94,9 +101,11 @@ def provider_fields(name: str, text: str) -> tuple[Field, ...]:
     if schema.get("namespace") != "kerwen" or schema.get("name") != expected:
         found = f"{schema.get('namespace')}.{schema.get('name')}"
         complain(file, "name", f"kerwen.{expected}", found, "name it after its file")
+    items = schema.get("fields")
+    if not isinstance(items, list) or not items:
+        complain(file, "fields", "a list of fields", items, "name at least one")
     fields = tuple(
-        _field(file, f"fields[{index}]", item)
-        for index, item in enumerate(schema.get("fields", ()))
+        _field(file, f"fields[{index}]", item) for index, item in enumerate(items)
     )
     names = [field.name for field in fields]
     for index, field in enumerate(fields):
@@ -106,12 +115,28 @@ def provider_fields(name: str, text: str) -> tuple[Field, ...]:
     return fields
 
 
-def _field(file: str, key: str, item: dict[str, Any]) -> Field:
-    """Reads one field with our attributes."""
+def _attributes_of(file: str, key: str, item: object) -> dict[str, Any]:
+    """The attributes of a field, known and of the right type."""
+    if not isinstance(item, dict):
+        complain(file, key, "a field with name, type and role", item, "write an object")
     for attribute in item:
         if attribute not in _ATTRIBUTES:
             mend = near(attribute, _ATTRIBUTES)
             complain(file, f"{key}.{attribute}", "a known attribute", attribute, mend)
+    for kind_of, attributes_ in _PLAIN.items():
+        for attribute in attributes_:
+            value = item.get(attribute)
+            if value is not None and type(value) is not kind_of:
+                expected = f"a value of type {kind_of.__name__}"
+                complain(file, f"{key}.{attribute}", expected, value, "write it so")
+    if not item.get("name"):
+        complain(file, f"{key}.name", "a name", item.get("name"), "add it")
+    return item
+
+
+def _field(file: str, key: str, given: object) -> Field:
+    """Reads one field with our attributes."""
+    item: dict[str, Any] = _attributes_of(file, key, given)
     roles, kinds = [role.value for role in Role], [kind.value for kind in Kind]
     for attribute, words in (("role", roles), ("kind", kinds)):
         found = item.get(attribute)
@@ -135,8 +160,8 @@ def _field(file: str, key: str, item: dict[str, Any]) -> Field:
         codelist=item.get("codelist"),
         low=item.get("low"),
         high=item.get("high"),
-        keep=item.get("keep", ""),
-        frequency=item.get("frequency", ""),
+        keep=item.get("keep") or "",
+        frequency=item.get("frequency") or "",
     )
 
 
