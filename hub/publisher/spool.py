@@ -24,7 +24,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -58,21 +58,21 @@ class Spool:
         """
         if not write and not path.exists():
             raise InvalidError(f"{path}: nothing was published from here yet")
-        lock = _lock(path) if write else None
-        try:
-            if write and not path.exists():
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            mode = "rwc" if write else "ro"
-            connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}",
-                uri=True,
-                isolation_level=None,
-            )
-            spool = cls(path, connection)
-            spool._lock = lock
-            spool._prepare(write=write)
-        except sqlite3.Error as error:
-            raise InvalidError(f"{path}: not a usable spool ({error})") from error
+        with ExitStack() as undo:
+            lock = undo.enter_context(_lock(path)) if write else None
+            try:
+                connection = sqlite3.connect(
+                    f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}",
+                    uri=True,
+                    isolation_level=None,
+                )
+                undo.callback(connection.close)
+                spool = cls(path, connection)
+                spool._lock = lock
+                spool._prepare(write=write)
+            except sqlite3.Error as error:
+                raise InvalidError(f"{path}: not a usable spool ({error})") from error
+            undo.pop_all()
         return spool
 
     def _prepare(self, *, write: bool) -> None:
@@ -271,6 +271,7 @@ def _lock(path: Path) -> IO[bytes]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = path.with_suffix(".lock").open("wb")
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise MachineError(
             f"the spool {path} cannot be written: {error.strerror}; set KERWEN_HOME"

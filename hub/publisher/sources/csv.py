@@ -90,7 +90,11 @@ def read(
         encodings.declared(wanted, head) if wanted else encodings.detect(head, path)
     )
     pieces = _pieces(path, name, skip, chunk_bytes)
-    first = next(pieces)
+    first = b""
+    for piece in pieces:
+        first += piece
+        if len(first) > HEADER_BYTES_MAX:
+            break
     names = mapping.columns() if mapping else {one.name for one in dataflow.fields}
     cut = cut or encodings.sniff(first[:HEADER_BYTES_MAX].decode(), names, path)
     header, line, rest = _header(first, cut, path)
