@@ -50,7 +50,7 @@ class Alignment:
         self._blocked: dict[str, bytes] = {}
         self._queues: dict[str, list[int]] = {}
         self._count = 0
-        self._changed = False
+        self.changed = False
         stored = overlay.get(ALIGNMENT)
         if stored is not None:
             self._load(stored)
@@ -99,7 +99,7 @@ class Alignment:
             mark = self._marks.get(marker)
             if mark is not None and source not in mark.sources:
                 mark.sources.add(source)
-                self._changed = True
+                self.changed = True
 
     def complete(self) -> Close | None:
         """The next marker that is complete; its sources are free from now on."""
@@ -128,12 +128,12 @@ class Alignment:
         queue[0] += 1
         if queue[0] == queue[1]:
             del self._queues[source]
-        self._changed = True
+        self.changed = True
         return source, message
 
     def save(self) -> None:
         """Write what changed."""
-        if not self._changed:
+        if not self.changed:
             return
         if not self._marks and not self._queues:
             self._overlay.delete(ALIGNMENT)
@@ -158,7 +158,7 @@ class Alignment:
         return sorted(self._marks.items(), key=lambda item: item[1].since)
 
     def _next_number(self) -> bytes:
-        self._changed = True
+        self.changed = True
         self._count += 1
         return self._count.to_bytes(8, "big")
 
@@ -168,7 +168,7 @@ class Alignment:
             self._next_number()
             mark = _Mark(close=encode(close), since=self._count)
             self._marks[close.marker] = mark
-        self._changed = True
+        self.changed = True
         return mark
 
     def _end(self, marker: bytes, word: bytes) -> None:
@@ -177,7 +177,7 @@ class Alignment:
         self._blocked = {
             source: other for source, other in self._blocked.items() if other != marker
         }
-        self._changed = True
+        self.changed = True
 
     def _crossing(self) -> list[bytes]:
         """Markers that wait for each other in a ring; empty if there is none.

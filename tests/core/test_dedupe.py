@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core.catalogue.model import Domain
+from hub.core.dedupe import Flow
+from hub.core.dedupe import stage as dedupe_stage
+from hub.core.dedupe.entries import DIGEST_SIZE, ranks
+from hub.core.dedupe.flows import dataflow_in
 from hub.core.envelope.seal import open_sealed
-from hub.core.errors import LogError
+from hub.core.errors import InvalidError, LogError
+from hub.core.keys import KeyRegistry
 from hub.core.log import Incoming, Source
-from hub.core.messages import Sealed, Statement, decode, decode_as, verify
-from tests.core import stream
-from tests.core.stream import Lane, Row, Run, World
+from hub.core.messages import (
+    Genesis,
+    Sealed,
+    Statement,
+    decode,
+    decode_as,
+    encode,
+    verify,
+)
+from tests.core import example, stream
+from tests.core.stream import DAY_MS, NOON_MS, Lane, Row, Run, World
 
 rows = st.builds(
     Row,
@@ -244,20 +258,16 @@ def test_statement_tells_a_ministry_its_own_rows_when_the_day_is_over() -> None:
     )
 
     assert run.told == []
-    late = sms.block([], clock_ms=stream.NOON_MS + stream.DAY_MS)
+    late = sms.block([], clock_ms=NOON_MS + DAY_MS)
     run.step([Incoming(offset=2, time_ms=0, value=late)])
-    statements = {}
-    for value in run.told:
-        sealed = decode(value)
-        assert isinstance(sealed, Sealed)
-        name = sealed.member.rpartition("/")[2]
-        plain = open_sealed(sealed, {f"{name}-seal": stream.SEALING[name]})
-        statement = decode_as(Statement, plain)
-        verify(statement, stream.STATEMENT_KEY.public_key())
-        statements[name] = [
+    statements = {
+        name: [
             (one.topic, one.offset, one.row, one.decision)
+            for statement in told_in(run, name)
             for one in statement.decisions
         ]
+        for name in ("mfa", "sms")
+    }
 
     assert statements == {
         "mfa": [("ministry.mfa.permit", 0, 1, "cancellation")],
@@ -266,3 +276,124 @@ def test_statement_tells_a_ministry_its_own_rows_when_the_day_is_over() -> None:
             ("ministry.sms.crossing", 0, 2, "amendment"),
         ],
     }
+
+
+def told_in(run: Run, name: str) -> list[Statement]:
+    """The statements a ministry can open and verify."""
+    found = []
+    for value in run.told:
+        sealed = decode(value)
+        assert isinstance(sealed, Sealed)
+        if sealed.member == stream.CATALOGUE.members[name].member:
+            plain = open_sealed(sealed, {f"{name}-seal": stream.SEALING[name]})
+            found.append(decode_as(Statement, plain))
+            verify(found[-1], stream.STATEMENT_KEY.public_key())
+    return found
+
+
+def test_statement_waits_for_a_key_and_is_split(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is sent unsealed, nothing is forgotten, no statement is too long."""
+    monkeypatch.setattr(dedupe_stage, "ROWS_MAX", 2)
+    sms = Lane(World(seed=7, naturals=0), "crossing")
+    later = sms.block([Row(1)] * 6), sms.block([], clock_ms=NOON_MS + DAY_MS)
+    last = sms.block([], clock_ms=NOON_MS + 2 * DAY_MS)
+    run = Run(stream.stage(registry=KeyRegistry(keys={})))
+    run.step(stream.log(later))
+
+    assert run.told == []
+    run.dedupe = stream.stage()
+    run.step([Incoming(offset=2, time_ms=0, value=last)])
+    told = told_in(run, "sms")
+
+    assert [one.row for each in told for one in each.decisions] == [1, 2, 3, 4, 5]
+    assert [len(each.decisions) for each in told] == [2, 2, 1]
+    assert not [key for key in run.memory.entries if key[:1] == b"t"]
+
+
+def test_messages_without_rows_are_covered() -> None:
+    """Genesis and config give an empty block to every partition."""
+    genesis = Genesis(
+        log=b"i" * 16,
+        topic="hub.records.MOBILITY",
+        partition=0,
+        partitions=1,
+        catalogue=bytes(32),
+        generation=3,
+        created_ms=1,
+        key_id="control-1",
+    )
+    run = Run(stream.stage())
+    result = run.step(stream.log([encode(genesis)]))
+
+    assert [send.partition for send in result.sends] == [0, 1, 2, 3]
+
+
+def test_block_of_another_domain_stops_the_partition() -> None:
+    """Rows of a dataflow that does not belong to the domain are not guessed at."""
+    run = Run(stream.stage(), Domain.NONE)
+    block = Lane(World(seed=1), "crossing").block([Row(1)])
+
+    with pytest.raises(InvalidError, match="crossing"):
+        run.step(stream.log([block]))
+
+
+@given(
+    revisions=st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1)),
+    digests=st.tuples(
+        st.binary(min_size=16, max_size=16), st.binary(min_size=16, max_size=16)
+    ),
+    cancelled=st.tuples(st.booleans(), st.booleans()),
+)
+def test_ranks_compare_as_bytes(
+    revisions: tuple[int, int],
+    digests: tuple[bytes, bytes],
+    cancelled: tuple[bool, bool],
+) -> None:
+    """Revision first, then digest, then cancellation."""
+    frame = pl.DataFrame(
+        {
+            "revision": revisions,
+            "digest": digests,
+            "action": ["CANCEL" if flag else "AMEND" for flag in cancelled],
+        }
+    )
+    one, two = ranks(frame)
+    meant = [
+        (revision, digest[:DIGEST_SIZE], flag)
+        for revision, digest, flag in zip(revisions, digests, cancelled, strict=True)
+    ]
+
+    assert (one < two, one == two) == (meant[0] < meant[1], meant[0] == meant[1])
+
+
+TYPED = Flow.of(
+    example.dataflow(
+        "typed", Domain.NONE, "a:string b:int c:long d:date e:boolean f:money g:period"
+    )
+)
+typed = st.fixed_dictionaries(
+    {
+        "member": st.just("TM/GOV/x"),
+        "a": st.none() | st.text(st.characters(min_codepoint=32, codec="utf-8")),
+        "b": st.none() | st.integers(-(2**31), 2**31 - 1),
+        "c": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "d": st.none() | st.dates(),
+        "e": st.none() | st.booleans(),
+        "f": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "g": st.none() | st.just("2025-Q1"),
+    }
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(values=st.lists(typed, min_size=1, max_size=4))
+def test_blob_and_row_make_the_same_fact(values: list[dict[str, object]]) -> None:
+    """What a blob gives back is what the row said, value for value."""
+    kinds = {name: TYPED.types[name] for name in TYPED.attributes}
+    rows = pl.DataFrame(values, schema=kinds)
+    blobs = TYPED.blobs(rows, range(rows.height))
+
+    assert TYPED.facts_of(blobs).equals(rows)
+    assert {dataflow_in(blob) for blob in blobs} == {"typed"}

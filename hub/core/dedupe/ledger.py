@@ -97,7 +97,7 @@ class Batch:
 
     def accept(self) -> list[int]:
         """Places of the rows that outrank what stood, in order; outcomes of all."""
-        asked = list(dict.fromkeys(self.records))
+        asked = sorted(set(self.records))
         found = self.desk.get_many([RECORDS + record for record in asked])
         self.now = dict(zip(asked, found, strict=True))
         standing = {
@@ -146,7 +146,7 @@ class Batch:
             old = self.now[self.records[place]]
             if old is not None:
                 asked.add(natural_of(old))
-        keys = [natural for natural in asked if natural is not None]
+        keys = sorted(natural for natural in asked if natural is not None)
         found = self.desk.get_many([NATURAL + natural for natural in keys])
         self.heads = dict(zip(keys, found, strict=True))
 

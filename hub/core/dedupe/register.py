@@ -66,7 +66,7 @@ class Revision:
 
 def known(desk: Desk, signatures: Iterable[bytes]) -> dict[bytes, bytes]:
     """The entries of those of `signatures` that are in the register."""
-    asked = list(signatures)
+    asked = sorted(signatures)
     found = desk.get_many([SIGNATURES + signature for signature in asked])
     return {
         signature: entry
@@ -140,7 +140,7 @@ class _Revising:
 
     def _load(self, entries: Iterable[bytes]) -> None:
         lists = self.lists
-        asked = [entry for entry in dict.fromkeys(entries) if entry not in lists]
+        asked = sorted(entry for entry in set(entries) if entry not in lists)
         found = self.desk.get_many([HOLDERS + entry for entry in asked])
         for entry, holders in zip(asked, found, strict=True):
             lists[entry] = holders or b""

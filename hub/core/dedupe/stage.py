@@ -120,7 +120,7 @@ class Dedupe:
         return Result(
             sends=sends + told,
             counts=dict(step.counts),
-            gauges={("held_messages", ()): step.held},
+            gauges=step.gauges(source.name),
             gaps=tuple(sorted(step.gaps)),
         )
 

@@ -92,10 +92,21 @@ class Step:
         """Statements that fall due from now on go to `tell`."""
         self._diary = Diary(self._desk, tell)
 
-    @property
-    def held(self) -> int:
-        """How many messages are held back."""
-        return self._alignment.held
+    def gauges(self, topic: str) -> dict[Series, float]:
+        """What is held back in this domain, and for whom markers wait."""
+        label = ("source", topic)
+        gauges: dict[Series, float] = {
+            ("held_messages", (label,)): self._alignment.held
+        }
+        waiting = self._alignment.waiting
+        if waiting or self._alignment.changed:
+            awaited = Counter(name for names in waiting.values() for name in names)
+            for name in sorted(self._setting.expected):
+                ministry, flow = topics.parse_ministry(name.rpartition("/")[0])
+                labels = (("dataflow", flow), ("ministry", ministry), label)
+                held = gauges.get(("close_waits", labels), 0)
+                gauges["close_waits", labels] = held + awaited[name]
+        return gauges
 
     def take(self, message: Incoming) -> None:
         """Fold one message."""
