@@ -7,8 +7,9 @@ Rules (docs/disclosure.md, "Threshold"):
   table it is hidden like a small one.
 - SEX adds: ``_T`` is the sum of the shown F, M and ``_OUN``. If only ``_OUN`` fails it
   is hidden and ``_T`` is F + M, from which nothing about it follows.
-- If F or M fails, no part is shown: the failing one as small, the others as secondary,
-  or one could be had by subtraction. ``_T`` alone is then its own figure, if it passes.
+- If F or M fails, no part is shown, or one could be had by subtraction; and all parts
+  bear one code, for a code that tells which are small gives 10, 10, 10 away beside a
+  total of 30. ``_T`` alone is then its own figure, if it passes.
 - A negative cell is never shown: it is a fault, not a figure.
 """
 
@@ -21,7 +22,6 @@ from hub.core.catalogue.model import Measure, Table
 from hub.core.cells import ZERO, Cell
 from hub.core.disclosure.figures import (
     INTERNAL,
-    SECONDARY,
     SMALL,
     Figure,
     Place,
@@ -93,4 +93,4 @@ def group(
 
 
 def _hidden(figure: Figure) -> Figure:
-    return suppressed(SECONDARY, figure.cell) if figure.value is not None else figure
+    return suppressed(SMALL, figure.cell) if figure.value is not None else figure

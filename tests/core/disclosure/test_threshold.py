@@ -18,7 +18,7 @@ from tests.core import example
 TABLES = {table.id: table for table in example.TABLES}
 POLICIES = {policy.id: policy for policy in example.POLICIES}
 NUMBERS = st.integers(0, 40)
-SMALL_NUMBERS = st.integers(0, 14)
+SMALL_NUMBERS = st.integers(0, 12)
 
 
 def figures(
@@ -42,13 +42,13 @@ def figures(
         ("STK", (11, 11, 11), "11 11 11 33"),
         ("STK", (0, 11, 0), "0 11 0 11"),
         ("STK", (11, 11, 10), "11 11 QA 22"),
-        ("STK", (10, 11, 11), "QA QD QD 32"),
-        ("STK", (10, 0, 0), "QA QD QD QA"),
-        ("CHILDREN", (0, 11, 11), "QA QD QD 22"),
+        ("STK", (10, 11, 11), "QA QA QA 32"),
+        ("STK", (10, 0, 0), "QA QA QA QA"),
+        ("CHILDREN", (0, 11, 11), "QA QA QA 22"),
         ("CHILDREN", (11, 11, 0), "11 11 QA 22"),
         ("WAGE", (11, 11, 0), "10 10 QA 10"),
         ("WAGE", (10, 11, 11), "QA 10 10 10"),
-        ("STK", (-1, 11, 0), "QN QD QD QA"),
+        ("STK", (-1, 11, 0), "QN QA QA QA"),
     ],
 )
 def test_grid(name: str, counts: tuple[int, int, int], expected: str) -> None:
@@ -91,14 +91,14 @@ def test_nothing_small_follows_by_subtraction(f: int, m: int, oun: int) -> None:
     total = f + m + oun
     fits = [
         {"F": a, "M": b, "_OUN": c}
-        for a in range(total + 12)
-        for b in range(total + 12)
-        for c in {max(0, total - a - b), oun, 1, 10}
+        for a in range(total + 4)
+        for b in range(total + 4)
+        for c in {*range(12), max(0, total - a - b)}
         if seen(a, b, c) == picture
     ]
 
     for sex, (value, conf) in picture.items():
-        if value is None and sex != "_T" and conf == "A":
+        if value is None and sex != "_T" and conf == "A" and truth[sex]:
             assert {one[sex] for one in fits} > {truth[sex]}
 
 

@@ -71,8 +71,8 @@ def test_a_failing_sex_leaves_only_the_total() -> None:
 
     assert values(sent(results), "EVT", "2025-02", "M.TM.{}._T._T") == {
         "F": (None, "Q", "A"),
-        "M": (None, "Q", "D"),
-        "_OUN": (None, "Q", "D"),
+        "M": (None, "Q", "A"),
+        "_OUN": (None, "Q", "A"),
         "_T": (40.0, "P", "F"),
     }
 
