@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 import faust
@@ -27,6 +27,7 @@ from faust.types import TP
 
 from agents.deadlines import EXIT_HUNG, EXIT_START, EXIT_STOP, exit_after
 from hub.core.errors import HubError
+from hub.core.log import Send
 from hub.core.topics import MESSAGE_BYTES_MAX
 
 SESSION_SECONDS = 6
@@ -174,6 +175,26 @@ class HubApp(faust.App):
         if not self._down:
             self._down = True
             exit_after(self.stop_seconds, EXIT_HUNG)
+
+    async def send_all(self, sends: Sequence[Send], seconds: float) -> None:
+        """Send messages and wait until every one is acknowledged.
+
+        Raises:
+            TimeoutError: Not all were, in time. They stay queued: the caller has to end
+                the process, because another producer would send them twice.
+        """
+        async with asyncio.timeout(seconds):
+            acks = [
+                await self.producer_own.send(
+                    send.topic,
+                    send.value,
+                    key=send.key,
+                    partition=send.partition,
+                    headers=list(send.headers),
+                )
+                for send in sends
+            ]
+            await asyncio.gather(*acks)
 
     async def die(self, reason: WorkerError) -> NoReturn:
         """End the process with a failure; never returns to the caller."""

@@ -149,14 +149,15 @@ class Heart:
             await self._runtime.app.die(WorkerError("the group has lost this worker"))
         if now - self._answered > 2 * (ENDS_SECONDS + ANSWER_SECONDS):
             return
-        for one in self._runtime.partitions.values():
+        found = list(self._runtime.partitions.values())
+        # Steps run one at a time, so a long one holds up every partition.
+        stepping = any(one.stepping for one in found)
+        patience = self._patience
+        limit = patience.step_seconds if stepping else patience.stall_seconds
+        for one in found:
             if not one.flowing or not one.lag:
                 one.progress = now
-                continue
-            limit = self._patience.stall_seconds
-            if one.stepping:
-                limit = self._patience.step_seconds
-            if now - one.progress > limit:
+            elif now - one.progress > limit:
                 text = f"{one.name}: no progress for {limit:.0f} s"
                 await self._runtime.app.die(WorkerError(text))
 

@@ -28,10 +28,10 @@ from agents.custody import Custody
 from agents.frame import HubApp, WorkerError
 from agents.limits import Limits
 from agents.partition import Condition, Partition
-from hub.core import guard
+from hub.core import coverage, guard
 from hub.core.errors import BundleError, FencedError, LogError, MachineError
 from hub.core.guard import Verdict
-from hub.core.log import Incoming, Send
+from hub.core.log import Incoming
 from hub.core.stage import Result, Stage
 from hub.core.state import Overlay
 from hub.edge.metrics import Metrics
@@ -157,10 +157,11 @@ class Runtime:
                 fresh[tp].hint = hint
 
     async def _take_away(self, victims: Sequence[Partition]) -> None:
+        before = self._gaps()
         for one in victims:
             self.partitions.pop(one.tp, None)
             one.kill()
-            self.metrics.gaps(one.gaps, ())
+        self.metrics.gaps(before, self._gaps())
         self._roomy.set()
         for one in victims:
             if one.opening is not None:
@@ -233,62 +234,63 @@ class Runtime:
     async def _fold(self, one: Partition, chunk: list[Incoming]) -> None:
         began = time.monotonic()
         one.stepping = began
-        overlay, result = await self._in(self._steps, self._step, one, chunk)
+        overlay, result, seconds = await self._in(self._steps, self._step, one, chunk)
         one.stepping = 0.0
         stepped = time.monotonic()
         if result.sends and not one.silent(chunk):
-            await self._send(one, result.sends)
+            if one.state.dead:
+                raise FencedError(f"{one.name}: taken away before its outputs went out")
+            await self.app.send_all(result.sends, self.limits.ack_seconds)
+            self.metrics.count("sends_total", len(result.sends))
         acked = time.monotonic()
         position = one.after(chunk)
         overlay.put(guard.POSITION_KEY, guard.encode_position(position))
         await self._in(self._stores, one.state.write, overlay.pending, self.limits.sync)
         one.stored(position)
         self._roomy.set()
+        self._show_gaps(one, overlay, result.gaps)
         done = time.monotonic()
         metrics = self.metrics
         metrics.count("messages_total", len(chunk), outcome="applied")
-        metrics.time("step_seconds", stepped - began)
+        metrics.time("step_seconds", seconds)
         metrics.time("ack_seconds", acked - stepped)
         metrics.time("write_seconds", done - acked)
         metrics.time("chunk_seconds", done - began)
         metrics.take(result.counts, result.gauges)
-        metrics.gaps(one.gaps, result.gaps)
-        one.gaps = result.gaps
 
-    def _step(self, one: Partition, chunk: list[Incoming]) -> tuple[Overlay, Result]:
-        """In a thread: note the attempt, then compute."""
+    def _show_gaps(
+        self, one: Partition, overlay: Overlay, found: Sequence[str]
+    ) -> None:
+        """A gap stays open until its origin's coverage moves and none is found."""
+        before = self._gaps()
+        mark, pending = coverage.KIND, overlay.pending
+        moved = {name for name in one.gaps if mark + name.encode() in pending}
+        one.gaps = tuple(sorted({*one.gaps} - moved | {*found}))
+        self.metrics.gaps(before, self._gaps())
+
+    def _gaps(self) -> set[str]:
+        return {name for one in self.partitions.values() for name in one.gaps}
+
+    def _step(
+        self, one: Partition, chunk: list[Incoming]
+    ) -> tuple[Overlay, Result, float]:
+        """In a thread: note the attempt, then compute; how long it took."""
         if one.source is None:
             raise FencedError(f"{one.name}: has no identity yet")
         state = one.state
         attempt = one.begun(chunk)
         state.write({guard.ATTEMPT_KEY: guard.encode_attempt(attempt)})
         overlay = Overlay(state)
+        began = time.monotonic()
         try:
-            return overlay, self.stage.step(overlay, one.source, chunk)
+            result = self.stage.step(overlay, one.source, chunk)
         except (FencedError, LogError, BundleError):
             raise
         except BaseException:
             died = guard.died(attempt)
             state.write({guard.ATTEMPT_KEY: guard.encode_attempt(died)})
             raise
-
-    async def _send(self, one: Partition, sends: Sequence[Send]) -> None:
-        if one.state.dead:
-            raise FencedError(f"{one.name}: taken away before its outputs were sent")
-        producer = self.app.producer_own
-        async with asyncio.timeout(self.limits.ack_seconds):
-            acks = [
-                await producer.send(
-                    send.topic,
-                    send.value,
-                    key=send.key,
-                    partition=send.partition,
-                    headers=list(send.headers),
-                )
-                for send in sends
-            ]
-            await asyncio.gather(*acks)
-        self.metrics.count("sends_total", len(sends))
+        return overlay, result, time.monotonic() - began
 
     async def _in(
         self, executor: ThreadPoolExecutor, call: Callable[..., T], *args: object
