@@ -256,7 +256,7 @@ SCHEMAS: dict[str, tuple[str, dict[str, object] | None, str]] = {
     "kind": ("velayat", {"kind": "region"}, "give every field a kind"),
     "type": ("velayat", {"type": ["null", "int"]}, "fields[17].type: expected"),
     "default": ("velayat", {"default": ""}, "with default null"),
-    "required": ("velayat", {"required": "yes"}, "expected true or false"),
+    "required": ("velayat", {"required": "yes"}, "a value of type bool, found 'yes'"),
     "attribute": ("velayat", {"codelsit": "CL_X"}, "did you mean 'codelist'?"),
     "codelist": ("velayat", {"codelist": "CL_VELAYATS"}, "did you mean 'CL_VELAYAT'"),
     "no codelist": ("velayat", {"codelist": None}, "a codelist for a code"),
