@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from hub.core import cells
 from hub.core.cells import PRIME, WORD, ZERO, Cell
 
+SCHEMA = Path(__file__).parents[2] / "schemas" / "avro" / "internal" / "cells.v1.avsc"
 IDS = st.binary(min_size=16, max_size=16)
 RESIDUES = st.integers(0, PRIME - 1)
 CELLS = st.builds(
@@ -151,3 +154,8 @@ def test_changes_needs_the_third_power_and_the_field() -> None:
     assert cells.changes(ZERO, third) == 3
     assert cells.changes(ZERO, rootless) == 3
     assert cells.changes(ZERO, Cell(h2=1)) == 3
+
+
+def test_the_schema_file_is_the_constant() -> None:
+    """What is published as a file is what core writes by."""
+    assert json.loads(SCHEMA.read_text()) == json.loads(cells.SCHEMA)
