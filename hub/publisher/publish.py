@@ -28,6 +28,7 @@ from hub.core.errors import InvalidError, RetriableError
 from hub.edge import keyring
 from hub.edge.settings import Settings
 from hub.publisher import batches, ledger, revisions, summary
+from hub.publisher.answers import Answers
 from hub.publisher.broker import Broker, KafkaBroker
 from hub.publisher.courier import Courier, Tell
 from hub.publisher.entries import Parcel, Place, Publication
@@ -303,6 +304,16 @@ class Session:
             quiet=self.catalogue.dataflows[publication.dataflow].quiet,
             source=self._read.get(publication.id, Source()),
             notes=notes,
+        )
+
+    def answers(self) -> Answers:
+        """What the hub sent back beside receipts."""
+        return Answers(
+            catalogue=self.catalogue,
+            sealer=self.sealer,
+            registry=self.courier.registry,
+            spool=self.spool,
+            broker=self.broker,
         )
 
     def _dataflow(self, dataflow: str) -> Dataflow:

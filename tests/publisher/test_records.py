@@ -22,11 +22,7 @@ def read(text: str, *cuts: int, delimiter: str = ",") -> list[Strings]:
     """Everything in `text`, which comes in pieces cut at bytes."""
     data = text.encode()
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [
-        data[low:high]
-        for low, high in zip(edges, edges[1:], strict=False)
-        if high > low
-    ]
+    pieces = [data[low:high] for low, high in itertools.pairwise(edges) if high > low]
     reader = Reader(delimiter=delimiter, columns=("a", "b", "c"), row=2, line=2)
     return list(reader.read(pieces))
 
