@@ -62,25 +62,30 @@ def apply(
             failed = client.create_acls(missing)["failed"]
             if failed:
                 raise RetriableError(f"permissions cannot be given: {failed[0]}")
-            _wait_in_force(client, wanted)
         if surplus:
             client.delete_acls([_exactly(entry) for entry in surplus])
+        if missing or surplus:
+            _wait_in_force(client, wanted, set(surplus))
     except KafkaError as error:
         raise RetriableError(f"permissions cannot be set: {error}") from error
     return tuple(sorted(map(_text, missing))), tuple(sorted(map(_text, surplus)))
 
 
-def _wait_in_force(client: KafkaAdminClient, wanted: set[ACL]) -> None:
+def _wait_in_force(
+    client: KafkaAdminClient, wanted: set[ACL], surplus: set[ACL]
+) -> None:
     """Permissions are given by the controller and asked of the broker, a little later.
 
     Raises:
         RetriableError: the broker does not know them in time.
     """
     deadline = time.monotonic() + IN_FORCE_SECONDS_MAX
-    while not wanted <= set(client.describe_acls(_EVERYTHING)[0]):
+    present = set(client.describe_acls(_EVERYTHING)[0])
+    while not wanted <= present or surplus & present:
         if time.monotonic() > deadline:
-            raise RetriableError("permissions were given but are not in force")
+            raise RetriableError("permissions were changed but are not in force")
         time.sleep(0.05)
+        present = set(client.describe_acls(_EVERYTHING)[0])
 
 
 def _entry(acl: Acl) -> ACL:

@@ -12,11 +12,12 @@ Rules (design: delivery, rules 2 and 7):
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +28,18 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from hub.core.errors import InvalidError, LogError, MachineError, RetriableError
+from hub.core.errors import (
+    InvalidError,
+    LogError,
+    MachineError,
+    RetriableError,
+    UsageError,
+)
 from hub.core.log import Incoming, Send
 from hub.core.topics import MESSAGE_BYTES_MAX
 from hub.edge.settings import Home, Settings
 
+REACH_SECONDS_MAX = 3
 CONNECT_SECONDS_MAX = 15
 REQUEST_SECONDS_MAX = 20
 SEND_SECONDS_MAX = 60
@@ -130,8 +138,10 @@ def admin(settings: Settings, principal: str = "admin") -> KafkaAdminClient:
 
 
 def _connection(settings: Settings, principal: str) -> dict[str, Any]:
+    brokers = settings.brokers().split(",")
+    _reach(brokers)
     return {
-        "bootstrap_servers": settings.brokers().split(","),
+        "bootstrap_servers": brokers,
         "client_id": f"kerwen-{principal}",
         "security_protocol": "SSL",
         "ssl_context": context(settings.home, principal),
@@ -139,6 +149,23 @@ def _connection(settings: Settings, principal: str) -> dict[str, Any]:
         "request_timeout_ms": REQUEST_SECONDS_MAX * 1000,
         "reconnect_backoff_max_ms": 1_000,
     }
+
+
+def _reach(brokers: list[str]) -> None:
+    """Find out at once that nobody is there; the client would try on and on.
+
+    It also leaves a socket open with every try.
+    """
+    for broker in brokers:
+        host, _, port = broker.strip().rpartition(":")
+        if not host or not port.isdigit():
+            raise UsageError(f"KERWEN_BOOTSTRAP: {broker!r} is not host:port")
+        with (
+            suppress(OSError),
+            socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS_MAX),
+        ):
+            return
+    raise RetriableError(f"brokers at {','.join(brokers)} do not answer")
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from hub.core.errors import HubError, MachineError
@@ -123,7 +124,8 @@ def _gone(home: Home, pid: int, seconds: float) -> bool:
 def status(settings: Settings) -> dict[str, Any] | None:
     """What runs in the home, each process with what it says itself; None: nothing.
 
-    A worker's ``says`` is the answer of its ``/readyz``: partitions, positions, lag.
+    ``says`` is the answer of a process to ``/readyz``; ``partitions`` is what a worker
+    wrote last of its partitions, with positions and lag.
     """
     if report.holder(settings.home) is None:
         return None
@@ -131,12 +133,20 @@ def status(settings: Settings) -> dict[str, Any] | None:
     for process in (*said.get("workers", ()), *said.get("services", ())):
         port = int(process["address"].rpartition(":")[2])
         process["says"] = probe(port, "/readyz")
+        wrote = _content(settings.home.run / f"{process['name']}.json")
+        # The word of a process that is gone says nothing of the one in its place.
+        mine = wrote.get("pid") == process["pid"]
+        process["partitions"] = wrote.get("partitions", []) if mine else []
     return said
 
 
 def _read(home: Home) -> dict[str, Any]:
+    return _content(home.hub_file)
+
+
+def _content(path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(home.hub_file.read_text("utf-8")))
+        return dict(json.loads(path.read_text("utf-8")))
     except (FileNotFoundError, ValueError):
         return {}
 

@@ -233,6 +233,7 @@ def test_a_door_added_by_hand_is_closed(
         door: Any = broker_acls._entry(acls(catalogue)[0])
         door.principal = f"User:{STRANGER}"
         client.create_acls([door])
+        broker_acls._wait_in_force(client, {door}, set())
         added, removed = broker_acls.apply(client, catalogue)
         again = broker_acls.apply(client, catalogue)
 
