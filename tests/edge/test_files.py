@@ -43,6 +43,19 @@ def test_a_new_dataflow_brings_its_schema(tmp_path: Path) -> None:
     assert "denominator" in found.dataflows
 
 
+def test_an_installed_package_brings_its_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a wheel, catalogue and schemas lie inside the package."""
+    shutil.copytree(files.catalogue_folder(), tmp_path / "_catalogue")
+    shutil.copytree(files.schemas_folder(), tmp_path / "_schemas")
+    before = files.read_catalogue().digest
+    monkeypatch.setattr(files, "_PACKAGE", tmp_path)
+    assert files.catalogue_folder() == tmp_path / "_catalogue"
+    assert files.schemas_folder() == tmp_path / "_schemas"
+    assert before == files.read_catalogue().digest
+
+
 def test_a_missing_folder_is_named_with_its_remedy(tmp_path: Path) -> None:
     """The message names the folder and the setting."""
     with pytest.raises(CatalogueError, match=r"nowhere.*KERWEN_CATALOGUE"):

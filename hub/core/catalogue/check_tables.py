@@ -48,6 +48,7 @@ def check_table(catalogue: Catalogue, table: Table) -> None:
         complain(file, "id", "upper case letters, digits and _", table.id, "rename it")
     _references(catalogue, table, file)
     _shape(table, file)
+    _parts(table, file)
     if table.dataflow is None:
         _components(catalogue, table, file)
         return
@@ -74,6 +75,7 @@ def _references(catalogue: Catalogue, table: Table, file: str) -> None:
 
 
 def _shape(table: Table, file: str) -> None:
+    """Dimensions, scale, and what a policy asks of the clock."""
     if len(table.dimensions) > 2:
         mend = "split the table"
         complain(file, "dimensions", "at most two", len(table.dimensions), mend)
@@ -85,6 +87,13 @@ def _shape(table: Table, file: str) -> None:
     for key, number in (("scale", table.scale), ("divisor", table.divisor)):
         if number < 1:
             complain(file, key, "1 or more", number, "raise it")
+    if table.policy == "T" and table.frequency != "A":
+        mend = "T is annual or coarser"
+        complain(file, "frequency", "A under policy T", table.frequency, mend)
+
+
+def _parts(table: Table, file: str) -> None:
+    """A figure is made of rows or of components, never of both."""
     derived = table.measure in DERIVED_MEASURES
     if derived and (table.where or table.value or table.time or table.until):
         expected = f"no where, time, until or value in a {table.measure}"
@@ -93,6 +102,9 @@ def _shape(table: Table, file: str) -> None:
         expected = "a component" if derived else f"none for measure {table.measure}"
         found = table.numerator.table if table.numerator else None
         complain(file, "numerator", expected, found, "see docs/catalogue.md")
+    if derived and table.policy in {"C", "E"}:
+        expected = "policy R, T, S, W or N: noise is in the components"
+        complain(file, "policy", expected, table.policy, "use one of these")
     divided = table.measure in {Measure.RATE, Measure.RATIO}
     if divided != (table.denominator is not None):
         expected = "a component" if divided else f"none for measure {table.measure}"
@@ -228,9 +240,6 @@ def _protection(
     if dataflow.quiet and table.policy != "T":
         expected = f"policy T: {dataflow.id} is quiet"
         complain(file, "policy", expected, table.policy, "use T")
-    if table.policy == "T" and table.frequency != "A":
-        mend = "T is annual or coarser"
-        complain(file, "frequency", "A under policy T", table.frequency, mend)
 
 
 def _components(catalogue: Catalogue, table: Table, file: str) -> None:

@@ -79,7 +79,7 @@ def outcome(files: dict[str, bytes], schemas: dict[str, str]) -> bool:
         return ": key " in str(error)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_damaged_file_is_refused_or_read(data: st.DataObject) -> None:
     """No file makes the loader fail in any other way."""
@@ -89,7 +89,7 @@ def test_a_damaged_file_is_refused_or_read(data: st.DataObject) -> None:
     assert outcome({**_files(), path: text.encode()}, _schemas())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_damaged_schema_is_refused_or_read(data: st.DataObject) -> None:
     """The same for provider schemas."""

@@ -112,6 +112,42 @@ FILES = {
         "# ",
         "key denominator: expected a component, found nothing",
     ),
+    "noise twice": (
+        "tables/STK_RATE.toml",
+        'policy = "R"',
+        'policy = "C"',
+        "noise is in the components",
+    ),
+    "sensitive by month": (
+        "tables/CIT_ACQ.toml",
+        'frequency = "A"',
+        'frequency = "M"',
+        "key frequency: expected A under policy T",
+    ),
+    "quiet without T": (
+        "tables/HTF_DET.toml",
+        'policy = "T"',
+        'policy = "S"',
+        "expected policy T: trafficking_case is quiet",
+    ),
+    "hidden rows of two domains": (
+        "tables/SPR_BEN.toml",
+        'custodian = "molsp"',
+        'custodian = "molsp"\ninternal = true',
+        "expected published components: they come from two linkage domains",
+    ),
+    "component without the dimension": (
+        "tables/PRM_REF.toml",
+        'id = "REASON"',
+        'id = "REASONS"',
+        "key dimensions[0].id: expected a dimension of PRM_DEC",
+    ),
+    "component of an unknown code": (
+        "tables/PRM_REF.toml",
+        '["REFUSED"]',
+        '["REFUSE"]',
+        "key numerator.where.STATUS: expected a code of CL_PERMIT_STATUS",
+    ),
     "rate of a rate": (
         "tables/STK_RATE.toml",
         '"STK_VEL"',
