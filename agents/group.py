@@ -11,7 +11,7 @@ Rules (design: delivery, rule 2):
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from aiokafka.errors import KafkaError
@@ -20,11 +20,32 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from agents.frame import HubApp, SeekingConsumer
+from agents.partition import Partition
 
 HINT_SECONDS = 5.0
 
 Hint = tuple[int, str]
 """Next offset, and the log's uuid in hex."""
+
+
+async def tell(app: HubApp, ones: Iterable[Partition]) -> None:
+    """Commit what was stored since the last time."""
+    moved = {
+        one: (one.position.offset + 1, one.position.log.hex())
+        for one in ones
+        if one.position is not None and one.position.offset >= one.hinted
+    }
+    if moved and await commit(app, {one.tp: hint for one, hint in moved.items()}):
+        for one, (following, _) in moved.items():
+            one.hinted = following
+
+
+async def learn(app: HubApp, ones: Iterable[Partition]) -> None:
+    """For states that were lost: how far their outputs had been acknowledged."""
+    fresh = {one.tp: one for one in ones if one.flowing and one.position is None}
+    if fresh:
+        for tp, hint in (await committed(app, set(fresh))).items():
+            fresh[tp].hint = hint
 
 
 async def commit(app: HubApp, hints: Mapping[TP, Hint]) -> bool:

@@ -69,7 +69,8 @@ class Heart:
                 asked = now
                 ends = asyncio.create_task(self._ends())
             if hints.done():
-                hints = asyncio.create_task(self._runtime.hint())
+                told = group.tell(self._runtime.app, self._runtime.partitions.values())
+                hints = asyncio.create_task(told)
             self._measure()
             self._write()
             await self._stalled(now)

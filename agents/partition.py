@@ -176,6 +176,17 @@ class Partition:
                 await asyncio.wait_for(self._full.wait(), wait)
         return self._take()
 
+    def again(self, chunk: list[Incoming]) -> None:
+        """Put a refused chunk back, to be taken one message at a time.
+
+        So what stands before the refused message is folded, and the partition stops
+        exactly there.
+        """
+        self._suspect_until = chunk[-1].offset
+        self._buffer.extendleft(reversed(chunk))
+        self._buffer_bytes += sum(len(message.value) for message in chunk)
+        self._arrived.set()
+
     def silent(self, chunk: list[Incoming]) -> bool:
         """Whether the outputs of `chunk` were acknowledged before a state was lost."""
         return chunk[-1].offset < self._silent_until

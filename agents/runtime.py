@@ -86,14 +86,14 @@ class Runtime:
         opening = [one.opening for one in mine if one.opening is not None]
         if opening:
             await asyncio.wait(opening, timeout=OPEN_SECONDS)
-        await self._hints(mine)
+        await group.learn(self.app, mine)
         for one in mine:
             one.held_back = not one.flowing
         return {one.tp: one.following if one.flowing else None for one in mine}
 
     async def stopping(self) -> None:
         """Leave nothing open: the next owner is waiting."""
-        await self.hint()
+        await group.tell(self.app, self.partitions.values())
         await self._take_away(list(self.partitions.values()))
 
     # Messages in.
@@ -138,7 +138,7 @@ class Runtime:
                 return
             one.working = asyncio.create_task(self._work(one))
             if one.held_back:
-                await self._hints([one])
+                await group.learn(self.app, [one])
                 consumer = self.app.consumer
                 await consumer.seek_wait({one.tp: one.following})
                 consumer.resume_partitions({one.tp})
@@ -148,13 +148,6 @@ class Runtime:
             self.stop(one, error)
         except Exception as error:  # noqa: BLE001 - whatever it is ends the process
             await self._end(one, error)
-
-    async def _hints(self, ones: Sequence[Partition]) -> None:
-        """For states that were lost: how far their outputs had been acknowledged."""
-        fresh = {one.tp: one for one in ones if one.flowing and one.position is None}
-        if fresh:
-            for tp, hint in (await group.committed(self.app, set(fresh))).items():
-                fresh[tp].hint = hint
 
     async def _take_away(self, victims: Sequence[Partition]) -> None:
         before = self._gaps()
@@ -176,18 +169,6 @@ class Runtime:
         one.stop(str(error))
         self.app.consumer.pause_partitions({one.tp})
         self._roomy.set()
-
-    async def hint(self) -> None:
-        """Commit what was stored since the last time, as a hint."""
-        moved = {
-            one.tp: (one.position.offset + 1, one.position.log.hex())
-            for one in self.partitions.values()
-            if one.position is not None and one.position.offset >= one.hinted
-        }
-        if moved and await group.commit(self.app, moved):
-            for tp, (following, _) in moved.items():
-                if tp in self.partitions:
-                    self.partitions[tp].hinted = following
 
     # Seeking back.
 
@@ -234,8 +215,16 @@ class Runtime:
     async def _fold(self, one: Partition, chunk: list[Incoming]) -> None:
         began = time.monotonic()
         one.stepping = began
-        overlay, result, seconds = await self._in(self._steps, self._step, one, chunk)
-        one.stepping = 0.0
+        try:
+            folded = await self._in(self._steps, self._step, one, chunk)
+        except (LogError, BundleError):
+            if len(chunk) == 1:
+                raise
+            one.again(chunk)
+            return
+        finally:
+            one.stepping = 0.0
+        overlay, result, seconds = folded
         stepped = time.monotonic()
         if result.sends and not one.silent(chunk):
             if one.state.dead:

@@ -356,7 +356,7 @@ def test_a_bad_message_stops_its_partition_only(bench: Bench) -> None:
 
     # Once in the middle of a chunk, perhaps, and three times at the message itself.
     assert bench.exits in ([1, 1, 1], [1, 1, 1, 1])
-    assert [now[number]["position"] for number in (0, 1)] == [20, 0]
+    assert [now[number]["position"] for number in (0, 1)] == [20, 20]
     assert "offset 21" in now[0]["error"]
     assert now[1]["error"] == "refused on purpose"
     assert not answer["ok"]
