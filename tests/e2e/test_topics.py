@@ -153,6 +153,22 @@ def test_a_run_that_broke_off_is_completed(
     assert broker.logs(settings, "intake", [name], registry) == {name: ids[name]}
 
 
+def test_a_new_bundle_is_put_in_force_everywhere(
+    bare_hub: Supervisor, catalogue: Catalogue, author: broker.Author
+) -> None:
+    """Every ministry partition ends with a config record that names the bundle."""
+    places = sources(catalogue, "NONE")
+    changed = replace(author, bundle=bytes(range(32)))
+
+    assert broker.configure(bare_hub.settings, catalogue, changed) == len(places)
+    with kafka.consumer(bare_hub.settings, "admin") as reader:
+        for place, extent in kafka.extents(reader, places).items():
+            (last,) = kafka.read(reader, *place, extent.end - 1, extent.end)
+            message = decode(last.value)
+            assert isinstance(message, Config)
+            assert message.bundle == changed.bundle
+
+
 def test_a_frozen_count_stops_everything(
     bare_hub: Supervisor, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
