@@ -4,6 +4,7 @@ Rules (design: delivery, rule 4):
 
 - A state is opened in a thread; while another worker holds it, a new owner tries again
   until it lets go. A stopped process holds its states until it is woken or killed.
+- A state that is lost comes back from its newest intact checkpoint (rule 11).
 - Whoever gives a partition away shuts its state before the group hears of it.
 """
 
@@ -12,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from agents.partition import Condition, Partition
-from hub.edge.state import Budget, folder_name, open_state
+from hub.edge import checkpoints
+from hub.edge.state import Budget, State, folder_name, open_state
 
 logger = logging.getLogger(__name__)
 
@@ -26,20 +29,18 @@ SUCCESSOR_SECONDS = 0.2
 class Custody:
     """The states of one worker, below one folder, within one budget of memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shelves: Path) -> None:
         self._folder = folder
+        self._shelves = shelves
         self._budget = Budget.of()
         self._files = ThreadPoolExecutor(4, thread_name_prefix="state")
 
     async def load(self, one: Partition) -> bool:
         """Open a state as soon as its old owner lets go; false if gone meanwhile."""
         loop = asyncio.get_running_loop()
-        folder = self._folder / folder_name(one.tp.topic, one.tp.partition)
         told = False
         while one.condition is Condition.OPENING:
-            state = await loop.run_in_executor(
-                self._files, open_state, folder, self._budget
-            )
+            state = await loop.run_in_executor(self._files, self._try, one)
             if state is not None:
                 await loop.run_in_executor(self._files, one.load, state)
                 # In the loop again, so it is sure whether the partition is still ours.
@@ -56,3 +57,32 @@ class Custody:
         """Give a state up; waits for a write under way."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._files, one.shut)
+
+    async def checkpoint(self, one: Partition) -> None:
+        """Copy a state to its shelf."""
+        if one.position is None or not one.flowing:
+            return
+        loop = asyncio.get_running_loop()
+        take = partial(
+            checkpoints.take,
+            one.state,
+            self._shelf(one),
+            offset=one.position.offset,
+            log=one.position.log.hex(),
+        )
+        await loop.run_in_executor(self._files, take)
+
+    def _try(self, one: Partition) -> State | None:
+        """In a thread: open a state; where there is none, its newest checkpoint."""
+        folder = self._folder / folder_name(one.tp.topic, one.tp.partition)
+        if not folder.exists():
+            for found in checkpoints.kept(self._shelf(one)):
+                logger.warning(
+                    "%s: state is lost, restored from offset %d", one.name, found.offset
+                )
+                checkpoints.restore(found, folder)
+                break
+        return open_state(folder, self._budget)
+
+    def _shelf(self, one: Partition) -> Path:
+        return self._shelves / folder_name(one.tp.topic, one.tp.partition)

@@ -41,11 +41,14 @@ async def tell(app: HubApp, ones: Iterable[Partition]) -> None:
 
 
 async def learn(app: HubApp, ones: Iterable[Partition]) -> None:
-    """For states that were lost: how far their outputs had been acknowledged."""
-    fresh = {one.tp: one for one in ones if one.flowing and one.position is None}
-    if fresh:
-        for tp, hint in (await committed(app, set(fresh))).items():
-            fresh[tp].hint = hint
+    """How far the outputs of partitions are known to be acknowledged.
+
+    A state that was lost, or came back from a checkpoint, is silent up to there.
+    """
+    flowing = {one.tp: one for one in ones if one.flowing}
+    if flowing:
+        for tp, hint in (await committed(app, set(flowing))).items():
+            flowing[tp].hint = hint
 
 
 async def commit(app: HubApp, hints: Mapping[TP, Hint]) -> bool:

@@ -5,6 +5,7 @@ Rules (design: delivery, rule 12; the command):
 - Once a second: metrics of lag, the file ``run/<worker>.json``, offsets as hints.
 - A partition that has messages, a broker that answers, and no progress ends the
   process; so does a loop that does not come round (the watchdog is a thread).
+- Now and then, a checkpoint of every state that moved.
 - Nothing here decides anything about data.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import time
 from collections import Counter
@@ -25,6 +27,8 @@ from agents.partition import Condition, Partition
 from agents.runtime import Runtime
 from hub.core.errors import FencedError
 from hub.edge.metrics import Server
+
+logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 ENDS_SECONDS = 3.0
@@ -60,8 +64,8 @@ class Heart:
     async def beat(self) -> None:
         """Beat until the app stops."""
         self._watchdog.start()
-        ends = hints = asyncio.create_task(asyncio.sleep(0))
-        asked = 0.0
+        ends = hints = copies = asyncio.create_task(asyncio.sleep(0))
+        asked, copied = 0.0, time.monotonic()
         while not self._runtime.app.should_stop:
             self._watchdog.beat()
             now = time.monotonic()
@@ -71,6 +75,12 @@ class Heart:
             if hints.done():
                 told = group.tell(self._runtime.app, self._runtime.partitions.values())
                 hints = asyncio.create_task(told)
+            if (
+                copies.done()
+                and now - copied >= self._runtime.limits.checkpoint_seconds
+            ):
+                copied = now
+                copies = asyncio.create_task(self._copy())
             self._measure()
             self._write()
             await self._stalled(now)
@@ -108,6 +118,23 @@ class Heart:
         for tp, end in ends.items():
             if tp in partitions:
                 partitions[tp].end = end
+
+    async def _copy(self) -> None:
+        """Take a checkpoint of every state that moved, one after the other."""
+        runtime = self._runtime
+        for one in list(runtime.partitions.values()):
+            if one.folded <= one.kept:
+                continue
+            began, folded = time.monotonic(), one.folded
+            try:
+                await runtime.custody.checkpoint(one)
+            except FencedError:
+                continue
+            except OSError as error:
+                logger.exception("%s: no checkpoint: %s", one.name, error.strerror)
+                continue
+            one.kept = folded
+            runtime.metrics.time("checkpoint_seconds", time.monotonic() - began)
 
     def _measure(self) -> None:
         found = list(self._runtime.partitions.values())

@@ -30,12 +30,14 @@ class Limits:
         chunk: When a chunk is closed.
         buffer_bytes: Input held in memory, over all partitions.
         ack_seconds: Deadline for the broker to acknowledge a chunk's outputs.
+        checkpoint_seconds: How often states are copied to their shelves.
         sync: Whether every batch is fsynced (see :mod:`hub.edge.state`).
     """
 
     chunk: ChunkPolicy = field(default_factory=ChunkPolicy)
     buffer_bytes: int = 16 << 20
     ack_seconds: float = 30.0
+    checkpoint_seconds: float = 900.0
     sync: bool = False
 
 

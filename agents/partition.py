@@ -54,6 +54,7 @@ class Partition:
         self.gaps: tuple[str, ...] = ()
         self.hint: tuple[int, str] = (0, "")
         self.hinted = 0
+        self.kept = -1
         self.opening: asyncio.Task[None] | None = None
         self.working: asyncio.Task[None] | None = None
         self.recovering: asyncio.Task[None] | None = None

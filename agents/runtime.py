@@ -18,7 +18,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
 from faust.types import TP, Message
@@ -50,14 +49,19 @@ class Runtime:
     """Drives one stage over the partitions of this worker."""
 
     def __init__(
-        self, app: HubApp, stage: Stage, folder: Path, metrics: Metrics, limits: Limits
+        self,
+        app: HubApp,
+        stage: Stage,
+        custody: Custody,
+        metrics: Metrics,
+        limits: Limits,
     ) -> None:
         self.app = app
         self.stage = stage
         self.metrics = metrics
         self.limits = limits
         self.partitions: dict[TP, Partition] = {}
-        self._custody = Custody(folder)
+        self.custody = custody
         self._roomy = asyncio.Event()
         self._steps = ThreadPoolExecutor(1, thread_name_prefix="step")
         self._stores = ThreadPoolExecutor(1, thread_name_prefix="store")
@@ -134,7 +138,7 @@ class Runtime:
 
     async def _open(self, one: Partition) -> None:
         try:
-            if not await self._custody.load(one):
+            if not await self.custody.load(one):
                 return
             one.working = asyncio.create_task(self._work(one))
             if one.held_back:
@@ -159,7 +163,7 @@ class Runtime:
         for one in victims:
             if one.opening is not None:
                 await asyncio.wait([one.opening])
-            await self._custody.shut(one)
+            await self.custody.shut(one)
 
     def stop(self, one: Partition, error: Exception) -> None:
         """Stop one partition; the others go on."""

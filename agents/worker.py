@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from agents.custody import Custody
 from agents.frame import HubApp, HubWorker, WorkerError, make_app
 from agents.heart import Heart
 from agents.limits import Limits, Patience
@@ -89,7 +90,8 @@ def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
         context=kafka.context(home, stage.name),
         datadir=str(folder / "faust"),
     )
-    runtime = Runtime(app, stage, folder, Metrics(stage.name), plan.limits)
+    custody = Custody(folder, home.root / "checkpoints" / stage.name)
+    runtime = Runtime(app, stage, custody, Metrics(stage.name), plan.limits)
     app.hooks = runtime
     heart = Heart(
         runtime,

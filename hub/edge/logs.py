@@ -14,9 +14,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Mapping
+from types import TracebackType
 from typing import TextIO
+
+logger = logging.getLogger(__name__)
 
 TEXT_MAX = 2_000
 """Characters of a message that are written."""
@@ -98,8 +102,22 @@ def set_up(
     handler.addFilter(OncePer(repeat_seconds))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda found: _uncaught(
+        found.exc_type, found.exc_value, found.exc_traceback
+    )
     for name in CHATTY:
         logging.getLogger(name).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
+
+
+def _uncaught(
+    kind: type[BaseException],
+    error: BaseException | None,
+    trace: TracebackType | None,
+) -> None:
+    """Python would print the text of the exception, and it may quote a record."""
+    if error is not None and not issubclass(kind, KeyboardInterrupt):
+        logger.critical("uncaught exception", exc_info=(kind, error, trace))
 
 
 def _text(record: logging.LogRecord) -> str:

@@ -58,6 +58,7 @@ TEXTS: Mapping[str, str] = {
     "step_seconds": "Time of the pure step of one chunk",
     "ack_seconds": "Time until the broker had acknowledged a chunk's outputs",
     "write_seconds": "Time of the state's batch",
+    "checkpoint_seconds": "Time to copy one partition's state to its shelf",
     "messages_total": "Input messages by what became of them",
     "sends_total": "Output messages acknowledged",
     "seeks_total": "Times a partition was set back to its next message",

@@ -25,7 +25,6 @@ write would silence the heartbeats.
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -202,20 +201,6 @@ def open_state(folder: Path, budget: Budget) -> State | None:
         raise MachineError(
             f"state {folder}: {error}; restore a checkpoint or move it away"
         ) from error
-
-
-def restore(checkpoint: Path, folder: Path) -> None:
-    """Put a checkpoint in the place of a state that does not exist.
-
-    Raises:
-        MachineError: If there is a state already; it is never overwritten.
-    """
-    if folder.exists():
-        raise MachineError(f"state {folder}: exists; move it away before restoring")
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(checkpoint, partial)
-    partial.rename(folder)
 
 
 def options(budget: Budget) -> Options:

@@ -14,12 +14,12 @@ import sys
 from collections.abc import Sequence
 
 from agents.limits import Limits, Patience
-from agents.worker import Plan, run
+from agents.worker import Plan, main
 from hub.core.errors import LogError
 from hub.core.log import Incoming, Send, Source
-from hub.core.stage import Result
+from hub.core.stage import Result, Stage
 from hub.core.state import Overlay
-from hub.edge.settings import from_environment
+from hub.edge.settings import Settings
 
 POISON = b"poison"
 REFUSED = b"refused"
@@ -59,14 +59,15 @@ class Echo:
         )
 
 
-if __name__ == "__main__":
-    _, given, output = sys.argv
-    run(
-        Echo(output),
-        from_environment(),
-        Plan(
-            inputs=[given],
-            limits=Limits(ack_seconds=20),
-            patience=Patience(stall_seconds=20),
-        ),
+def build(_: Settings) -> tuple[Stage, Plan]:
+    """The stage, and what it reads."""
+    given, output = sys.argv[1:]
+    return Echo(output), Plan(
+        inputs=[given],
+        limits=Limits(ack_seconds=20),
+        patience=Patience(stall_seconds=20),
     )
+
+
+if __name__ == "__main__":
+    main("intake", build)

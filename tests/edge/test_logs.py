@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,11 +18,13 @@ from hub.edge import logs
 def stream() -> Iterator[io.StringIO]:
     """Root logging into a buffer; afterwards as before."""
     handlers, level = logging.root.handlers[:], logging.root.level
+    hooks = sys.excepthook, threading.excepthook
     buffer = io.StringIO()
     logs.set_up(fields={"stage": "intake"}, stream=buffer)
     yield buffer
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
+    sys.excepthook, threading.excepthook = hooks
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
@@ -68,6 +72,18 @@ def test_an_exception_shows_its_place_not_its_words(stream: io.StringIO) -> None
     (line,) = lines(stream)
     assert line["exception"] == "ValueError"
     assert "test_logs.py" in str(line["at"])
+    assert "123456" not in stream.getvalue()
+
+
+def test_an_uncaught_exception_is_a_line_like_any_other(stream: io.StringIO) -> None:
+    """Of the main thread and of others: Python's own words are not printed."""
+    try:
+        int("I-AŞ 123456")
+    except ValueError as error:
+        sys.excepthook(ValueError, error, error.__traceback__)
+
+    (line,) = lines(stream)
+    assert (line["message"], line["exception"]) == ("uncaught exception", "ValueError")
     assert "123456" not in stream.getvalue()
 
 

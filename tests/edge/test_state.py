@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hub.core.errors import FencedError, MachineError
 from hub.core.state import Memory, Overlay
 from hub.edge import state as module
-from hub.edge.state import Budget, State, open_state, restore
+from hub.edge.state import Budget, State, open_state
 
 ROOT = Path(__file__).parents[2]
 
@@ -206,19 +206,6 @@ def test_a_folder_that_is_no_state_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(MachineError, match="restore a checkpoint"):
         open_state(tmp_path / "s", Budget.of())
-
-
-def test_a_checkpoint_restores_where_nothing_is(opened: Open, tmp_path: Path) -> None:
-    """A checkpoint is a consistent copy, and never replaces a state."""
-    state = opened("s")
-    state.write({b"a": b"1"})
-    state.checkpoint(tmp_path / "copy")
-    state.write({b"a": b"2"})
-    restore(tmp_path / "copy", tmp_path / "t")
-
-    assert opened("t").get_many([b"a"]) == [b"1"]
-    with pytest.raises(MachineError, match="exists"):
-        restore(tmp_path / "copy", tmp_path / "s")
 
 
 def test_memory_is_bounded_over_many_states(opened: Open) -> None:

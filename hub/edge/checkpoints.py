@@ -1,0 +1,107 @@
+"""Checkpoints: consistent copies of a partition's state, kept off the worker.
+
+Rules (design: delivery, rule 11):
+
+- A checkpoint is a folder named by its position, with a manifest: offset, log uuid and
+  the SHA-256 of every file. It appears whole or not at all.
+- A state that is lost is the newest checkpoint that is intact, and then the log.
+- The newest :data:`KEPT` stay; the log must reach back to the oldest of them.
+- A state that exists is never overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.core.errors import MachineError
+from hub.edge.state import State
+
+KEPT = 2
+MANIFEST = "manifest.json"
+_PARTIAL = ".partial"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A checkpoint on its shelf.
+
+    Attributes:
+        offset: Position of the state in its log, at least.
+        log: Uuid of the log, in hex.
+    """
+
+    folder: Path
+    offset: int
+    log: str
+
+
+def take(state: State, shelf: Path, *, offset: int, log: str) -> Checkpoint:
+    """Copy `state`, which stands at `offset` or a little further, to its shelf."""
+    draft = state.folder.with_name(state.folder.name + ".checkpoint")
+    partial, target = shelf / _PARTIAL, shelf / f"{offset:020d}"
+    for stale in (draft, partial, target):
+        shutil.rmtree(stale, ignore_errors=True)
+    shelf.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        state.checkpoint(draft)
+        shutil.copytree(draft, partial)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    content = {"offset": offset, "log": log, "files": _digests(partial)}
+    (partial / MANIFEST).write_text(json.dumps(content, indent=1), "utf-8")
+    partial.rename(target)
+    for old in _folders(shelf)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return Checkpoint(folder=target, offset=offset, log=log)
+
+
+def kept(shelf: Path) -> list[Checkpoint]:
+    """The checkpoints of a shelf that are intact, newest first."""
+    found = (_read(folder) for folder in _folders(shelf))
+    return [one for one in found if one is not None]
+
+
+def restore(checkpoint: Checkpoint, folder: Path) -> None:
+    """Put a checkpoint in the place of a state that does not exist.
+
+    Raises:
+        MachineError: If there is a state already.
+    """
+    if folder.exists():
+        raise MachineError(f"state {folder}: exists; move it away before restoring")
+    partial = folder.with_name(folder.name + _PARTIAL)
+    shutil.rmtree(partial, ignore_errors=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.copytree(checkpoint.folder, partial, ignore=shutil.ignore_patterns(MANIFEST))
+    partial.rename(folder)
+
+
+def _folders(shelf: Path) -> list[Path]:
+    return sorted((one for one in shelf.glob("[0-9]*") if one.is_dir()), reverse=True)
+
+
+def _read(folder: Path) -> Checkpoint | None:
+    """The checkpoint in a folder; None if anything about it is not as it was."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text("utf-8"))
+        if content["files"] != _digests(folder):
+            return None
+        return Checkpoint(
+            folder=folder, offset=int(content["offset"]), log=str(content["log"])
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != MANIFEST:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found[path.relative_to(folder).as_posix()] = digest
+    return found
