@@ -16,7 +16,7 @@ from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.errors import InvalidError
 from hub.core.log import Send
 from hub.core.messages import Close, encode, sign
-from hub.core.period import check
+from hub.core.period import parse
 from hub.core.topics import sources
 from hub.edge import kafka, keyring
 from hub.edge.settings import Settings
@@ -53,7 +53,7 @@ def close(
             )
     if vintage not in VINTAGES:
         raise InvalidError(f"vintage {vintage!r}: expected P, R or F")
-    check(period)
+    parse(period)
     key = keyring.control(settings.home.root).control
     marker = sign(
         Close(

@@ -51,7 +51,7 @@ def fold(overlay: Overlay, plan: Plan, shares: pl.DataFrame) -> None:
 
 def margins(overlay: Overlay, plan: Plan, periods: Iterable[str]) -> pl.DataFrame:
     """Persons, top1 and top2 of every cell and margin of the periods."""
-    found = [_margins(plan, _scan(overlay, plan, period)) for period in periods]
+    found = [judged(plan, _scan(overlay, plan, period)) for period in periods]
     return pl.concat(found)
 
 
@@ -77,8 +77,11 @@ def _scan(overlay: Overlay, plan: Plan, period: str) -> pl.DataFrame:
     )
 
 
-def _margins(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
-    """A person is one contributor of a margin, whatever cells lie behind."""
+def judged(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
+    """Persons, top1 and top2 of cells and margins from contributions.
+
+    A person is one contributor of a margin, whatever cells lie behind.
+    """
     if not plan.grouped:
         whole = [pl.col(name).sum() for name in SHARES]
         rows = expand(plan.table, rows, whole, by=["person"])

@@ -53,7 +53,7 @@ def assemble(
         periods: The periods to be published, in order.
         before: Places published earlier.
     """
-    whole = _add(table, rows)
+    whole = add(table, rows)
     if table.measure is Measure.STOCK:
         whole = _cumulate(whole, periods)
     found = dict.fromkeys(_grid(catalogue, table, periods), ZERO)
@@ -66,7 +66,7 @@ def assemble(
 
 def totals(table: Table, rows: pl.DataFrame) -> dict[Place, Cell]:
     """The cells and margins that there are, of any period."""
-    return _by_place(_add(table, rows))
+    return _by_place(add(table, rows))
 
 
 def sexes(table: Table) -> tuple[str, ...]:
@@ -74,7 +74,8 @@ def sexes(table: Table) -> tuple[str, ...]:
     return (*SEXES, TOTAL) if table.sex else (TOTAL,)
 
 
-def _add(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+def add(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """Snapshot rows of all partitions of a table, with its margins."""
     if table.policy in CONTRIBUTING and table.measure not in BY_PERSON:
         top = pl.col("top1").append(pl.col("top2")).drop_nulls()
         top = top.top_k(2).sort(descending=True)

@@ -1,0 +1,236 @@
+"""``kerwen audit``: is what the agents counted what the ministries sent?
+
+Rules (design: delivery, rule 13):
+
+- Needs the custodians: intake's private keys and pseudonym secrets, and the key of the
+  cells arrow. Reads the brokers as principal ``audit``.
+- One cut is audited: the newest complete one unless another is named.
+- Conservation is checked beside the cells: rows published = accepted + quarantined +
+  rows of duplicate batches, per ministry and dataflow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from hub.core import avro, blocks, cells, coverage, cut
+from hub.core.blocks import InternalKey
+from hub.core.catalogue.model import Catalogue, Domain
+from hub.core.errors import InvalidError
+from hub.core.log import Source
+from hub.core.messages import Block, Close, decode
+from hub.core.rulebook import Rulebook
+from hub.core.state import Memory, Overlay
+from hub.core.topics import CELLS, parse_ministry, sources
+from hub.edge import kafka, keyring, topics
+from hub.edge.settings import Settings
+from hub.trials import recount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """Rows of one ministry and dataflow, as intake judges them."""
+
+    ministry: str
+    dataflow: str
+    accepted: int
+    duplicates: int
+    quarantined: int
+
+    @property
+    def published(self) -> int:
+        """Rows in sealed batches, each time they were sent."""
+        return self.accepted + self.duplicates + self.quarantined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        unique: Records that count: each once, whatever its revisions and copies.
+        cells: Cells compared.
+        different: Cells that are not equal.
+        recounted: The true cells, for the custodians.
+    """
+
+    close: Close
+    flows: tuple[Flow, ...]
+    unique: int
+    cells: int
+    different: pl.DataFrame = field(repr=False)
+    recounted: pl.DataFrame = field(repr=False)
+
+    @property
+    def verdict(self) -> str:
+        """``equal`` or ``different``."""
+        return "different" if self.different.height else "equal"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Cut:
+    """A marker and the snapshot rows of the partitions that are complete for it."""
+
+    close: Close
+    rows: dict[str, pl.DataFrame]
+
+
+def audit(
+    settings: Settings, catalogue: Catalogue, marker: bytes | None = None
+) -> Audit:
+    """Recompute one cut from the inbound log and compare it with the agents' cells.
+
+    Raises:
+        InvalidError: There is no complete cut, or not the one named.
+    """
+    root = settings.home.root
+    found = _cuts(settings, catalogue, keyring.aggregate(root).cells)
+    chosen = _choose(found, marker)
+    reader = recount.Reader(
+        catalogue,
+        Rulebook.of(catalogue, keyring.registry(root)),
+        keyring.intake(root),
+    )
+    _read_inbound(settings, catalogue, chosen.close.marker, reader)
+    active = recount.facts(catalogue, reader.inbound)
+    recounted = recount.expected(catalogue, active, chosen.close)
+    agents = recount.merged(catalogue, pl.concat(chosen.rows.values()))
+    difference = recount.compare(recounted, agents)
+    loud = {flow.id for flow in catalogue.dataflows.values() if not flow.quiet}
+    return Audit(
+        close=chosen.close,
+        flows=_flows(catalogue, reader.inbound.counts),
+        unique=_unique(reader.inbound, loud),
+        cells=difference.cells,
+        different=difference.rows,
+        recounted=recounted,
+    )
+
+
+def write_cells(audited: Audit, path: Path) -> None:
+    """The true cells as JSON lines; for custodians only."""
+    audited.recounted.write_ndjson(path)
+
+
+def _choose(found: Mapping[bytes, _Cut], marker: bytes | None) -> _Cut:
+    if not found:
+        raise InvalidError(
+            "no complete cut is in the cells topic: close one with `kerwen release`"
+        )
+    if marker is None:
+        return max(found.values(), key=lambda one: one.close.created_ms)
+    if marker not in found:
+        raise InvalidError(f"cut {marker.hex()} is not complete or not known")
+    return found[marker]
+
+
+def _cuts(
+    settings: Settings, catalogue: Catalogue, key: InternalKey
+) -> dict[bytes, _Cut]:
+    """The cuts of which every partition has said "complete"."""
+    cuts: dict[bytes, _Cut] = {}
+    held: dict[str, list[pl.DataFrame]] = {}
+    overlay = Overlay(Memory())
+    with kafka.consumer(settings, "audit") as client:
+        end = kafka.extents(client, [(CELLS, 0)])[CELLS, 0].end
+        for message in kafka.read(client, CELLS, 0, 0, end):
+            block = decode(message.value)
+            if isinstance(block, Block):
+                _take(overlay, block, key, held, cuts)
+    return {
+        marker: one
+        for marker, one in cuts.items()
+        if len(one.rows) == len(cut.sources(catalogue, one.close))
+    }
+
+
+def _take(
+    overlay: Overlay,
+    block: Block,
+    key: InternalKey,
+    held: dict[str, list[pl.DataFrame]],
+    cuts: dict[bytes, _Cut],
+) -> None:
+    """Snapshot rows wait for the "complete" of their partition."""
+    header, sections = blocks.open(block, key)
+    verdict = coverage.admit(overlay, header)
+    if verdict.action != "apply":
+        return
+    coverage.advance(overlay, header)
+    name = header.source.name
+    if header.kind == "complete":
+        close, _ = blocks.close_of(sections)
+        known = cuts.setdefault(close.marker, _Cut(close=close, rows={}))
+        empty = pl.DataFrame(schema=avro.polars_schema(cells.SCHEMA))
+        known.rows[name] = pl.concat([empty, *held.pop(name, [])])
+        return
+    for section in sections:
+        if section.name == "snapshot":
+            rows = blocks.rows(section, cells.SCHEMA)
+            held.setdefault(name, []).append(coverage.unseen(rows, verdict.after))
+
+
+def _read_inbound(
+    settings: Settings, catalogue: Catalogue, marker: bytes, reader: recount.Reader
+) -> None:
+    places = sources(catalogue, Domain.NONE)
+    registry = keyring.registry(settings.home.root)
+    names = sorted({topic for topic, _ in places})
+    logs = topics.logs(settings, "audit", names, registry)
+    with kafka.consumer(settings, "audit") as client:
+        extents = kafka.extents(client, places)
+        for topic, partition in places:
+            extent = extents[topic, partition]
+            if extent.start:
+                raise InvalidError(
+                    f"{topic}/{partition} begins at {extent.start}: retention took what"
+                    " an audit from the start needs"
+                )
+            messages = kafka.read(client, topic, partition, 0, extent.end)
+            source = Source(topic=topic, partition=partition, log=logs[topic])
+            reader.read(source, recount.closing(messages, marker))
+
+
+def _flows(
+    catalogue: Catalogue, counts: Counter[tuple[str, tuple[tuple[str, str], ...]]]
+) -> tuple[Flow, ...]:
+    """Rows by outcome; quiet dataflows are left out."""
+    summed: Counter[tuple[str, str, str]] = Counter()
+    for (metric, labels), number in counts.items():
+        if metric == "rows_total":
+            named = dict(labels)
+            place = (named["ministry"], named["dataflow"])
+            summed[(*place, named["outcome"])] += int(number)
+    found = []
+    for topic in dict.fromkeys(topic for topic, _ in sources(catalogue, Domain.NONE)):
+        member, dataflow = parse_ministry(topic)
+        if catalogue.dataflows[dataflow].quiet:
+            continue
+        found.append(
+            Flow(
+                ministry=member,
+                dataflow=dataflow,
+                accepted=summed[member, dataflow, "accepted"],
+                duplicates=summed[member, dataflow, "duplicate"],
+                quarantined=summed[member, dataflow, "quarantined"],
+            )
+        )
+    return tuple(found)
+
+
+def _unique(inbound: recount.Inbound, loud: set[str]) -> int:
+    """Records that count by arrival: natural duplicates and quiet dataflows apart."""
+    total = 0
+    for by_flow in inbound.rows.values():
+        for name, frames in by_flow.items():
+            if name in loud:
+                rows = pl.concat([frame.select("record", "nkey") for frame in frames])
+                first = rows.unique("record", keep="first", maintain_order=True)
+                named = first.filter(pl.col("nkey").is_not_null())
+                total += first.height - named.height + named["nkey"].n_unique()
+    return total
