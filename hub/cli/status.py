@@ -1,0 +1,158 @@
+"""``kerwen status``: processes, positions, lag and addresses."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from hub.cli import findings
+from hub.cli.output import Output
+from hub.core.errors import MachineError, UsageError
+from hub.edge.settings import Home, Settings, from_environment
+from hub.embedded import daemon
+
+_WATCH_SECONDS = 1.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the verb takes."""
+    parser.add_argument(
+        "--watch", action="store_true", help="show it every second until Ctrl-C"
+    )
+    parser.add_argument(
+        "--partitions", action="store_true", help="a line for every partition"
+    )
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Show it; 1 when something is wrong."""
+    settings = from_environment()
+    if not args.watch:
+        return _show(settings, out, partitions=args.partitions)
+    if out.as_json:
+        raise UsageError("--watch never ends and --json is one object: leave one out")
+    code = 0
+    with suppress(KeyboardInterrupt):
+        while True:
+            out.console.clear()
+            code = _show(settings, out, partitions=args.partitions)
+            time.sleep(_WATCH_SECONDS)
+    return code
+
+
+def _show(settings: Settings, out: Output, *, partitions: bool) -> int:
+    said = daemon.status(settings)
+    if said is None:
+        root = settings.home.root
+        raise MachineError(f"no hub runs in {root}: start one with `kerwen up`")
+    content = content_of(said, settings.home)
+    _tables(content, out, partitions=partitions)
+    out.result(content)
+    return 1 if content["findings"] else 0
+
+
+def content_of(said: Mapping[str, Any], home: Home) -> dict[str, Any]:
+    """What is shown of a running hub; also the object of ``--json``."""
+    parts = [*said.get("workers", ()), *said.get("services", ())]
+    broker = said.get("broker") or {}
+    metrics = {one["name"]: f"http://{one['address']}/metrics" for one in parts}
+    if broker:
+        metrics["kafka"] = f"http://{broker['metrics']}/metrics"
+    gateway = next((one for one in parts if one["name"] == "gateway"), None)
+    return {
+        "state": said.get("state"),
+        "home": str(home.root),
+        "pid": said.get("pid"),
+        "processes": [_broker(broker), *map(_process, parts)] if broker else [],
+        "addresses": {
+            "bootstrap": said.get("bootstrap"),
+            "gateway": f"http://{gateway['address']}" if gateway else None,
+            "metrics": metrics,
+        },
+        "findings": [asdict(one) for one in findings.of_hub(said, home)],
+    }
+
+
+def _broker(broker: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": "kafka",
+        "stage": None,
+        "pid": broker["pid"],
+        "ready": broker["pid"] is not None,
+        "restarts": broker["restarts"],
+        "partitions": [],
+        "position": None,
+        "lag": None,
+    }
+
+
+def _process(process: Mapping[str, Any]) -> dict[str, Any]:
+    """`position`: messages folded in; `lag`: messages that wait; both of all inputs."""
+    inputs = process["partitions"]
+    return {
+        "name": process["name"],
+        "stage": process["stage"] or None,
+        "pid": process["pid"],
+        "ready": bool((process.get("says") or {}).get("ready")),
+        "restarts": process["restarts"],
+        "partitions": inputs,
+        "position": sum(one["position"] + 1 for one in inputs),
+        "lag": sum(one["lag"] for one in inputs),
+    }
+
+
+def _tables(content: Mapping[str, Any], out: Output, *, partitions: bool) -> None:
+    processes = content["processes"]
+    out.table(
+        f"Hub in {content['home']}: {content['state']}",
+        ("process", "pid", "ready", "partitions", "position", "lag", "restarts"),
+        [
+            (
+                one["name"],
+                one["pid"] or "-",
+                "yes" if one["ready"] else "no",
+                len(one["partitions"]) or "",
+                one["position"],
+                one["lag"],
+                one["restarts"],
+            )
+            for one in processes
+        ],
+        right=("pid", "partitions", "position", "lag", "restarts"),
+    )
+    if partitions:
+        _partitions(processes, out)
+    if out.as_json:
+        return
+    addresses = content["addresses"]
+    out.say(f"brokers  {addresses['bootstrap'] or '-'}")
+    out.say(f"gateway  {addresses['gateway'] or '-'}")
+    for name, address in addresses["metrics"].items():
+        out.say(f"metrics  {address} ({name})")
+    for one in content["findings"]:
+        out.say(f"{one['what']}: {one['cause']}\n  mend: {one['command']}")
+
+
+def _partitions(processes: Iterable[Mapping[str, Any]], out: Output) -> None:
+    out.table(
+        "Partitions",
+        ("process", "partition", "condition", "position", "end", "lag", "gaps"),
+        [
+            (
+                process["name"],
+                f"{one['topic']}/{one['partition']}",
+                one["condition"],
+                one["position"],
+                one["end"],
+                one["lag"],
+                len(one["gaps"]),
+            )
+            for process in processes
+            for one in process["partitions"]
+        ],
+        right=("position", "end", "lag", "gaps"),
+    )

@@ -1,0 +1,71 @@
+"""``kerwen up``: a hub on this machine that goes on after the command."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from rich.console import Console
+
+from hub.cli.output import Output
+from hub.core.access import STAGES
+from hub.core.errors import UsageError
+from hub.edge.settings import from_environment
+from hub.embedded import daemon
+from hub.embedded.plan import Plan
+
+_SINGLE = ("release",)
+"""Stages that read one partition: a second worker would have nothing to do."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the verb takes."""
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes for each of intake, dedupe and aggregate (default: 1)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, help="port of the broker (default: a free one)"
+    )
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Start everything and return when it is ready."""
+    plan = plan_of(args.workers, args.port)
+    settings = from_environment()
+    if settings.bootstrap:
+        raise UsageError(
+            "KERWEN_BOOTSTRAP names brokers and `kerwen up` starts its own; unset it"
+        )
+    began = time.monotonic()
+    with Console(stderr=True).status("starting Kafka and the agents"):
+        said = daemon.up(settings, plan)
+    seconds = round(time.monotonic() - began, 1)
+    out.result(
+        {**_shown(said), "seconds": seconds},
+        f"the hub is ready after {seconds} s, brokers at {said['bootstrap']}; "
+        "`kerwen status` shows it, `kerwen down` stops it",
+    )
+    return 0
+
+
+def plan_of(workers: int, port: int) -> Plan:
+    """The plan of so many workers a stage."""
+    if workers < 1:
+        raise UsageError(f"--workers {workers}: expected 1 or more")
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"--port {port}: expected a port number")
+    return Plan(
+        workers={stage: 1 if stage in _SINGLE else workers for stage in STAGES},
+        port=port,
+    )
+
+
+def _shown(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: said[name] for name in ("state", "pid", "home", "bootstrap")} | {
+        "workers": [one["name"] for one in said["workers"]]
+    }
