@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from hub.core.errors import EnvelopeError, LogError
@@ -100,9 +100,28 @@ class Attempt:
     deaths: int = 0
 
     @property
+    def suspect(self) -> bool:
+        """Whether to go on one message at a time, so that the bad one is found."""
+        return self.deaths > 0 or self.starts >= DEATHS_MAX
+
+    @property
     def hopeless(self) -> bool:
         """Whether to stop the partition instead of trying once more."""
         return self.deaths >= DEATHS_MAX or self.starts >= STARTS_MAX
+
+
+def begin(before: Attempt | None, first: int, last: int) -> Attempt:
+    """The attempt to note down before a chunk from `first` to `last` is begun."""
+    if before is not None and before.first == first:
+        return Attempt(
+            first=first, last=last, starts=before.starts + 1, deaths=before.deaths
+        )
+    return Attempt(first=first, last=last, starts=1)
+
+
+def died(attempt: Attempt) -> Attempt:
+    """The attempt to note down when its step raised."""
+    return replace(attempt, deaths=attempt.deaths + 1)
 
 
 def decide(offset: int, following: int) -> Verdict:
@@ -214,5 +233,5 @@ def placed(topic: str, partition: int, following: int, start: int, end: int) -> 
         )
 
 
-CREATE = "create it with `kerwen topics create`"
+CREATE = "create it with `kerwen topics apply`"
 REBUILD = "`kerwen doctor` says which checkpoint to restore"
