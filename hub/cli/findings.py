@@ -29,6 +29,10 @@ class Finding:
     cause: str
     command: str
 
+    def text(self) -> str:
+        """Two lines for a person."""
+        return f"{self.what}: {self.cause}\n  mend: {self.command}"
+
 
 def of_hub(said: Mapping[str, Any], home: Home) -> Iterator[Finding]:
     """Faults that a hub says of itself (see :func:`hub.embedded.daemon.status`)."""

@@ -124,18 +124,17 @@ def _refused(reasons: dict[str, int] | None) -> str:
 
 def _verify(spool: Spool, registry: KeyRegistry, member: Member, out: Output) -> int:
     found = receipts.verify_spool(spool, registry, member)
-    lines = [
+    head = (
         f"{found.receipts} receipts verified, {len(found.problems)} problems, "
-        + f"{found.without} batches without a receipt",
-        *found.problems,
-    ]
+        f"{found.without} batches without a receipt"
+    )
     out.result(
         {
             "receipts": found.receipts,
             "without": found.without,
             "problems": list(found.problems),
         },
-        "\n".join(lines),
+        "\n".join((head, *found.problems)),
     )
     return 1 if found.problems else 0
 

