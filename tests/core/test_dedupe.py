@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 import pytest
@@ -210,6 +211,50 @@ def test_least_record_of_a_natural_key_counts() -> None:
     assert records == [(1, second), (-1, second), (1, first), (-1, first), (1, second)]
 
 
+def test_changes_are_net_and_in_order() -> None:
+    """A record counts as its last row says; a revision that says the same is silent."""
+
+    class Same(World):
+        """The second revision of a record repeats the first."""
+
+        def content(self, row: Row, flow: str) -> dict[str, Any]:
+            said = World.content(self, row._replace(revision=0), flow)
+            return said | {"revision": row.revision}
+
+    lane = Lane(Same(seed=1, naturals=0), "price")
+    run = Run(stream.stage(), Domain.NONE)
+    first = lane.block([Row(1), Row(2), Row(1, revision=1)])
+    run.step(stream.log([first, lane.block([Row(2, revision=1)])]))
+
+    assert [(one.row, one.fact[3]) for one in run.all_changes] == [
+        (1, stream.sixteen("record", 2)),
+        (2, stream.sixteen("record", 1)),
+    ]
+    assert outcomes(run) == {"unique": 2, "amendment": 2}
+
+
+def test_signature_stays_while_a_record_has_it() -> None:
+    """When one of two records with the same keys goes, the keys still link."""
+
+    class Kin(World):
+        """Records 1 and 3 have two keys, 5 has one of them and 7 the other."""
+
+        def content(self, row: Row, flow: str) -> dict[str, Any]:
+            both = [bytes((1,)) + b"a" * 16, bytes((1,)) + b"b" * 16]
+            own = {5: both[:1], 7: both[1:]}.get(row.record, both)
+            keys = {"keys": b"".join(own), "sig": stream.sixteen(own)}
+            return World.content(self, row, flow) | keys
+
+    lane = Lane(Kin(seed=1, naturals=0), "crossing")
+    run = Run(stream.stage())
+    some = [Row(1), Row(3), Row(1, revision=1, cancel=True), Row(5), Row(7)]
+    run.step(stream.log(lane.block([row]) for row in some))
+    found = stream.facts(run.all_changes)
+
+    assert found == stream.expected(lane.world, [("crossing", row) for row in some])
+    assert len({fact[1] for fact in found}) == 1
+
+
 def test_gap_is_named_and_closes() -> None:
     """A block beyond what was covered is not applied until the stretch came."""
     lane = Lane(World(seed=5), "crossing")
@@ -223,6 +268,17 @@ def test_gap_is_named_and_closes() -> None:
     assert stream.facts(run.all_changes) == stream.expected(
         lane.world, [("crossing", Row(1)), ("crossing", Row(3))]
     )
+
+
+def test_only_the_new_part_of_a_stretch_counts() -> None:
+    """A writer that cut its blocks in another way brings no row twice."""
+    world = World(seed=5)
+    before, after = Lane(world, "crossing"), Lane(world, "crossing")
+    run = Run(stream.stage())
+    values = [before.block([Row(1)]), after.wide_block([[Row(1)], [Row(3)]])]
+    run.step(stream.log(values))
+
+    assert outcomes(run) == {"unique": 2}
 
 
 def test_log_of_another_uuid_stops_the_partition() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from hashlib import blake2b
 
@@ -92,6 +93,16 @@ def test_person_without_a_key_of_its_own_is_still_someone(
     assert people(*sets) == [{0}, {1}, {2}]
 
 
+def test_persons_apart_have_ids_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that two persons hold names neither, also if their numbers are hot."""
+    monkeypatch.setattr(persons, "CAP", 2)
+    crowds = [keys((0, 1), (2, 1)), keys((0, 1), (2, 2))]
+    crowds += [keys((0, 2), (2, 3)), keys((0, 2), (2, 4))]
+    pair = [keys((0, 1), (1, 7)), keys((0, 2), (1, 7))]
+
+    assert people(*pair, *crowds)[:2] == [{0}, {1}]
+
+
 entries = st.one_of(
     st.tuples(st.just(0), st.integers(0, 3)),
     st.tuples(st.integers(1, 2), st.integers(0, 7)),
@@ -145,12 +156,20 @@ class Registered:
     def check(self, before: Signatures, revision: register.Revision) -> None:
         """State, result and counts must say what the batch function says."""
         expected = components(self.active)
-        overlay = Overlay(self.memory)
-        stored = {
-            key[1:]: register.person_in(value) for key, value in overlay.scan(b"s")
+        counts = Counter(
+            entry for one in self.active.values() for entry in persons.entries_of(one)
+        )
+        hot = {entry for entry, count in counts.items() if count > persons.CAP}
+        heads = {
+            sign: bytes((kind,)) + mark
+            for sign, (kind, mark) in persons.placings(self.active, hot).items()
         }
+        stored = Overlay(self.memory).scan(b"s")
 
-        assert stored == expected
+        assert {key[1:]: value[:18] for key, value in stored} == heads
+        assert {sign: register.person_in(head) for sign, head in heads.items()} == (
+            expected
+        )
         assert revision.moved == {
             sign: (before[sign], person)
             for sign, person in expected.items()
