@@ -216,6 +216,30 @@ def test_release_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [key for key in run.memory.entries if key[:1] in b"ahq"]
 
 
+def test_backlog_keeps_its_place_before_the_next_marker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A source with rows still to be released does not overtake them."""
+    monkeypatch.setattr(step, "RELEASE_ROWS", 1)
+    world = World(seed=4)
+    lanes = [Lane(world, *source) for source in SOURCES]
+    one, two = stream.marker(1), stream.marker(2)
+    values = [lane.close(one) for lane in lanes[:3]]
+    values += [lanes[0].block([Row(2 * number + 1)]) for number in range(3)]
+    values += [lane.close(one) for lane in lanes[3:]]
+    values += [lane.close(two) for lane in lanes]
+    values += [lanes[3].block([]) for _ in range(3)]
+    run = Run(stream.stage())
+    run.step(stream.log(values))
+    second = run.closes[0][1]
+    before = [change for change in run.all_changes if change[:2] < second[:2]]
+
+    assert [close.marker for close in run.closes[0]] == [one.marker, two.marker]
+    assert stream.facts(before) == stream.expected(
+        world, [("crossing", Row(2 * number + 1)) for number in range(3)]
+    )
+
+
 def test_repeated_marker_says_nothing_new() -> None:
     """A marker that control sent twice, or after its cut, is dropped."""
     alignment = Alignment(Overlay(Memory()), ["a/0", "b/0"])
