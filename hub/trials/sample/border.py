@@ -36,10 +36,15 @@ DAY_END = 40_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossings:
-    """Arrays by crossing, sorted by day and person; codes are indices."""
+    """Arrays by crossing, sorted by day and person; codes are indices.
+
+    Attributes:
+        step: 0 out, 1 back: the order of two crossings on one day.
+    """
 
     who: Ints = field(repr=False)
     day: Ints = field(repr=False)
+    step: Ints = field(repr=False)
     entry: Ints = field(repr=False)
     country: Ints = field(repr=False)
     checkpoint: Ints = field(repr=False)
@@ -72,7 +77,7 @@ def make(people: Population, seed: int) -> Crossings:
         name: np.concatenate([part[name] for part in parts])
         for name in Crossings.__dataclass_fields__
     }
-    order = np.lexsort((joined["entry"], joined["who"], joined["day"]))
+    order = np.lexsort((joined["step"], joined["who"], joined["day"]))
     return Crossings(**{name: values[order] for name, values in joined.items()})
 
 
@@ -123,7 +128,7 @@ def _trips(
     out = _days(rng, len(who), first, last, SEASONS[habit.season])
     order = np.lexsort((out, who))
     who, out = who[order], out[order]
-    final = np.append(who[1:] != who[:-1], [True] * min(1, len(who)))
+    final = np.append(who[1:] != who[:-1], np.ones(min(1, len(who)), dtype=bool))
     gap = np.where(final, DAY_END, np.append(out[1:], 0) - out)
     if habit.stay == 0:
         return who, out, np.full(len(who), DAY_END)
@@ -174,6 +179,7 @@ def _crossings(
     two = {
         "who": (who, who),
         "day": (out, back),
+        "step": (np.zeros_like(who), np.ones_like(who)),
         "entry": (np.full(len(who), first), np.full(len(who), 1 - first)),
         "country": (country, country),
         "checkpoint": tuple(_route(rng, country, routes) for _ in range(2)),

@@ -201,7 +201,7 @@ class _Writer:
     def _expect(self, entry: File, rows: pl.DataFrame, *, again: bool) -> None:
         """Count what must become of the rows of a file."""
         total = self.expected[entry.member, entry.dataflow]
-        fates = dict(rows["_fate"].value_counts().iter_rows())
+        fates = dict(sorted(rows["_fate"].value_counts().iter_rows()))
         rejected = sum(n for fate, n in fates.items() if fate.endswith(":" + SOURCE))
         wrong = {fate: n for fate, n in fates.items() if ":" in fate}
         refused = sum(wrong.values()) - rejected
