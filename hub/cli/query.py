@@ -27,7 +27,7 @@ from hub.core.codelists import AREA, PUBLISHED_SEX, SEX, TOTAL
 from hub.core.errors import InvalidError
 from hub.core.observation import Observation
 from hub.edge.files import read_catalogue
-from hub.edge.settings import from_environment
+from hub.edge.settings import Settings, from_environment
 
 ROWS_MAX = 40
 """Rows printed unless ``--all`` is given."""
@@ -121,8 +121,15 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if out.as_json:
         out.result(_content(table, found))
     else:
-        _print(table, found, Labels.of(catalogue, table, args.lang), args.all, out)
+        _print(table, found, Labels.of(catalogue, table, args.lang), out, all_=args.all)
     return 0
+
+
+def show(settings: Settings, catalogue: Catalogue, name: str, out: Output) -> None:
+    """Print the newest figures of a table, in English, as the demo does."""
+    [table] = chosen(catalogue, [name])
+    read = observations(settings, MEMBER, [table.id], catalogue=catalogue)
+    _print(table, latest(read), Labels.of(catalogue, table, "en"), out)
 
 
 def _content(table: Table, found: Sequence[Observation]) -> dict[str, Any]:
@@ -138,7 +145,12 @@ def _content(table: Table, found: Sequence[Observation]) -> dict[str, Any]:
 
 
 def _print(
-    table: Table, found: Sequence[Observation], labels: Labels, all_: bool, out: Output
+    table: Table,
+    found: Sequence[Observation],
+    labels: Labels,
+    out: Output,
+    *,
+    all_: bool = False,
 ) -> None:
     rows = grid(found, labels)
     telling = [place for place in rows if all_ or worth_showing(rows[place])]
