@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.core.blocks import Part
 from hub.core.catalogue.model import Domain
 from hub.core.dedupe import Flow
 from hub.core.dedupe import stage as dedupe_stage
+from hub.core.dedupe.changes import Changes, Fold
 from hub.core.dedupe.entries import DIGEST_SIZE, ranks
 from hub.core.dedupe.flows import dataflow_in
 from hub.core.envelope.seal import open_sealed
 from hub.core.errors import InvalidError, LogError
 from hub.core.keys import KeyRegistry
-from hub.core.log import Incoming, Source
+from hub.core.log import START, Incoming, Source
 from hub.core.messages import (
     Genesis,
     Sealed,
@@ -231,6 +233,25 @@ def test_changes_are_net_and_in_order() -> None:
         (2, stream.sixteen("record", 1)),
     ]
     assert outcomes(run) == {"unique": 2, "amendment": 2}
+
+
+@given(st.permutations([b"1" * 16, b"2" * 16, b"3" * 16]))
+def test_facts_without_a_row_are_numbered_by_record(records: list[bytes]) -> None:
+    """Where a set decides what changes, its order never shows."""
+    flow = stream.EVERY["price"]
+    blobs = flow.blobs(World(seed=1).frame("price", [(0, 0, Row(1))]), [0])
+    empty = World(seed=1).frame("price", [])
+    changes = Changes(stream.EVERY, START)
+    changes.begin(0)
+    minus = [(record, bytes(16), blobs[0]) for record in records]
+    changes.fold(flow, Fold(minus=minus, rows=empty, persons=[], plus=[]), 0)
+    changes.end()
+    parts: list[list[Part]] = []
+    changes.seal(lambda some: parts.append(list(some)) or [])  # type: ignore[func-returns-value]
+    ((_, frame, _),) = parts[0][0].sections
+
+    assert frame["record"].to_list() == sorted(records)
+    assert frame["origin_row"].to_list() == [1, 2, 3]
 
 
 def test_signature_stays_while_a_record_has_it() -> None:

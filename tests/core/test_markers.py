@@ -240,6 +240,26 @@ def test_backlog_keeps_its_place_before_the_next_marker(
     )
 
 
+def test_held_messages_go_on_as_they_came() -> None:
+    """Release follows the order of arrival, not that of names."""
+    alignment = Alignment(Overlay(Memory()), ["a/0", "b/0", "c/0"])
+    close = stream.marker(1)
+    for source in ("a/0", "b/0"):
+        alignment.mark(source, close)
+    for number, source in enumerate(("b/0", "a/0", "b/0")):
+        alignment.hold(source, bytes((number,)))
+
+    assert alignment.next() is None
+    alignment.mark("c/0", close)
+    assert alignment.complete() == close
+    assert [alignment.next() for _ in range(4)] == [
+        ("b/0", b"\0"),
+        ("a/0", b"\1"),
+        ("b/0", b"\2"),
+        None,
+    ]
+
+
 def test_repeated_marker_says_nothing_new() -> None:
     """A marker that control sent twice, or after its cut, is dropped."""
     alignment = Alignment(Overlay(Memory()), ["a/0", "b/0"])
