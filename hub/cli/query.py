@@ -20,7 +20,7 @@ from typing import Any
 from hub.cli.output import Output
 from hub.cli.subscribe import MEMBER, reader, row_of
 from hub.client import latest, observations
-from hub.client.observations import chosen
+from hub.client.figures import chosen
 from hub.core import codelists, period
 from hub.core.catalogue.model import Catalogue, Table, Text
 from hub.core.codelists import AREA, PUBLISHED_SEX, SEX, TOTAL

@@ -15,7 +15,7 @@ from typing import Any
 
 from hub.cli.output import Output
 from hub.client import observations
-from hub.client.observations import chosen
+from hub.client.figures import chosen
 from hub.core.catalogue.model import Catalogue, Table
 from hub.core.errors import InvalidError, UsageError
 from hub.core.observation import Observation

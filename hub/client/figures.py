@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hub.client.feed import POLL_SECONDS, Feed
-from hub.client.vintages import RELEASE, new, withdrawn
+from hub.client.manifests import RELEASE, new, withdrawn
 from hub.core import observation
 from hub.core.catalogue.model import Catalogue, Table
 from hub.core.errors import EnvelopeError, InvalidError
