@@ -54,7 +54,7 @@ CREATE INDEX batches_state ON batches (state);
 CREATE INDEX batches_offset ON batches (topic, partition, offset);
 CREATE TABLE records (
     dataflow TEXT NOT NULL,
-    record BLOB NOT NULL,
+    record TEXT NOT NULL,
     revision INTEGER NOT NULL,
     content BLOB NOT NULL,
     action TEXT NOT NULL,

@@ -33,7 +33,7 @@ from hub.publisher.broker import Broker, KafkaBroker
 from hub.publisher.courier import Courier, Tell
 from hub.publisher.entries import Parcel, Place, Publication
 from hub.publisher.mapping import Mapping
-from hub.publisher.refusals import Refusals
+from hub.publisher.refusals import Refusals, refuse_list
 from hub.publisher.sealing import (
     DECLARATION,
     Sealer,
@@ -178,6 +178,7 @@ class Session:
     ) -> Publication:
         """Read and seal a file into the spool; a second time, say what is there."""
         flow = self._dataflow(dataflow)
+        refuse_list(path)
         reading = csv.read(path, flow, mapping, encoding=encoding, delimiter=delimiter)
         size = path.stat().st_size
         with path.open("rb") as stream:

@@ -22,6 +22,7 @@ from hub.publisher.sources.csv import Dialect
 from hub.publisher.sources.rows import Chunk, Rejected
 from hub.publisher.summary import Source
 
+SUFFIX = ".rejected.csv"
 HEADER = ("row", "line", "column", "what", "mend")
 
 
@@ -30,7 +31,7 @@ class Refusals:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.file = path.with_name(path.name + ".rejected.csv")
+        self.file = path.with_name(path.name + SUFFIX)
         self.first: Rejected | None = None
         self.rows = 0
         self._emptied: Counter[str] = Counter()
@@ -96,4 +97,16 @@ class Refusals:
             rejected_file=self.file if self.rows else None,
             emptied=dict(self._emptied),
             dialect=dialect,
+        )
+
+
+def refuse_list(path: Path) -> None:
+    """Refuse to publish a list of rejected rows: it lies where its file lies.
+
+    Raises:
+        InvalidError: By its name it is one.
+    """
+    if path.name.endswith(SUFFIX):
+        raise InvalidError(
+            f"{path}: this is the list of rejected rows, not a file to publish"
         )

@@ -20,7 +20,7 @@ from hub.core.catalogue.model import Dataflow
 
 NEW, AMEND = "NEW", "AMEND"
 
-Known = dict[bytes, tuple[int, bytes, str]]
+Known = dict[str, tuple[int, bytes, str]]
 
 
 def fill(
@@ -30,11 +30,10 @@ def fill(
     acted = frame["action"].null_count() < frame.height
     own = ["action"] if acted else []
     names = [one.name for one in dataflow.fields if one.name not in _CONTROL]
-    digests = frame.select(
-        _digest(["record_id"]).alias("record"), _digest([*names, *own]).alias("content")
-    )
-    records = [bytes.fromhex(text) for text in digests["record"]]
-    contents = [bytes.fromhex(text) for text in digests["content"]]
+    digests = frame.select(_digest([*names, *own])).to_series()
+    contents = [bytes.fromhex(text) for text in digests]
+    # Ids as they are, not hashed: they come in order, and so do the pages they touch.
+    records = frame["record_id"].fill_null("").to_list()
     actions = frame["action"].to_list()
     known = _known(connection, dataflow.id, records)
     changed: Known = {}
@@ -92,18 +91,17 @@ def _digest(names: list[str]) -> pl.Expr:
     return hashed.str.slice(0, 32)
 
 
-def _known(
-    connection: sqlite3.Connection, dataflow: str, records: list[bytes]
-) -> Known:
+def _known(connection: sqlite3.Connection, dataflow: str, records: list[str]) -> Known:
     """What the spool remembers of these records."""
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (record BLOB)")
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (record TEXT)")
     connection.execute("DELETE FROM wanted")
     connection.executemany(
         "INSERT INTO wanted VALUES (?)", ((record,) for record in set(records))
     )
     found = connection.execute(
         "SELECT r.record, r.revision, r.content, r.action FROM wanted w "
-        "JOIN records r ON r.dataflow = ? AND r.record = w.record",
+        # CROSS keeps the order: a look-up for each of these, never a scan of all.
+        "CROSS JOIN records r ON r.dataflow = ? AND r.record = w.record",
         (dataflow,),
     )
     return {

@@ -35,6 +35,7 @@ from hub.publisher.entries import SCHEMA, Item, Parcel, Place, Publication, Stat
 VERSION = 1
 RESERVE_BYTES = 64 << 20
 """Free space that stays free: SQLite needs room to commit what it has."""
+CACHE_BYTES = 32 << 20
 LANE_SIZE = 16
 
 Entropy = Callable[[int], bytes]
@@ -79,6 +80,7 @@ class Spool:
         if write:
             self.connection.execute("PRAGMA journal_mode=WAL")
             self.connection.execute("PRAGMA synchronous=FULL")
+            self.connection.execute(f"PRAGMA cache_size=-{CACHE_BYTES >> 10}")
         version = self.connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and write:
             with self.change() as connection:
