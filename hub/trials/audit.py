@@ -26,7 +26,7 @@ from hub.core.log import Source
 from hub.core.messages import Block, Close, decode
 from hub.core.rulebook import Rulebook
 from hub.core.state import Memory, Overlay
-from hub.core.topics import CELLS, parse_ministry, sources
+from hub.core.topics import CELLS, facts_topic, parse_ministry, sources
 from hub.edge import kafka, keyring, topics
 from hub.edge.settings import Settings
 from hub.trials import recount
@@ -132,7 +132,7 @@ def _choose(found: Mapping[bytes, _Cut], marker: bytes | None) -> _Cut:
 def _cuts(
     settings: Settings, catalogue: Catalogue, key: InternalKey
 ) -> dict[bytes, _Cut]:
-    """The cuts of which every partition has said "complete"."""
+    """The cuts of which every partition that they need has said "complete"."""
     cuts: dict[bytes, _Cut] = {}
     held: dict[str, list[pl.DataFrame]] = {}
     overlay = Overlay(Memory())
@@ -145,7 +145,15 @@ def _cuts(
     return {
         marker: one
         for marker, one in cuts.items()
-        if len(one.rows) == len(cut.sources(catalogue, one.close))
+        # Every partition answers every marker; a cut of few tables needs few of them.
+        if _needed(catalogue, one.close) <= one.rows.keys()
+    }
+
+
+def _needed(catalogue: Catalogue, close: Close) -> set[str]:
+    return {
+        f"{facts_topic(domain)}/{partition}"
+        for domain, partition in cut.sources(catalogue, close)
     }
 
 
