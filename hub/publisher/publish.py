@@ -24,7 +24,7 @@ import polars as pl
 
 from hub.core import period
 from hub.core.catalogue.model import Catalogue, Dataflow
-from hub.core.errors import InvalidError, RetriableError
+from hub.core.errors import InvalidError, MachineError, RetriableError
 from hub.edge import keyring
 from hub.edge.settings import Settings
 from hub.publisher import batches, ledger, revisions, summary
@@ -281,7 +281,7 @@ class Session:
                     break
                 if not noted:
                     self.pause(LOOK_SECONDS)
-        except RetriableError as error:
+        except (RetriableError, MachineError) as error:
             notes.append(f"{error}; the batches wait in the spool, publish again later")
         if resend is not None and ledger.unrepeated(self.spool, resend):
             notes.append("batches with a final receipt were not sent twice; use again")

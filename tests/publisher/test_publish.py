@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hub.core.errors import EnvelopeError, InvalidError, MachineError
 from hub.publisher import ledger, receipts
 from hub.publisher.entries import State
+from hub.publisher.publish import Session
 
 
 def test_every_row_is_accounted_for(desk: Any, tmp_path: Path, crossings: Any) -> None:
@@ -89,6 +90,18 @@ def test_brokers_may_be_away(desk: Any, tmp_path: Path, crossings: Any) -> None:
     assert (waiting.waiting, waiting.accepted) == (25, 0)
     assert "wait in the spool" in waiting.notes[0]
     assert (done.waiting, done.accepted) == (0, 25)
+
+
+def test_no_hub_at_all_is_no_obstacle(
+    desk: Any, tmp_path: Path, crossings: Any
+) -> None:
+    """Where no hub is known yet, the file is in the spool and the person is told."""
+    crossings(5).write_csv(tmp_path / "a.csv")
+    with Session.open(desk.settings, desk.catalogue, "sms") as session:
+        done = session.publish("border_crossing", tmp_path / "a.csv")
+
+    assert done.waiting == 5
+    assert "no hub runs" in done.notes[0]
 
 
 def test_content_goes_with_the_final_receipt(
