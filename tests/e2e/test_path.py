@@ -66,7 +66,7 @@ def year(tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue) -> Year
         published = _publish_while_dying(hub, catalogue, folder)
         first = _cut(hub.settings, catalogue)
         second = _cut(hub.settings, catalogue)
-        result = Year(
+        return Year(
             settings=hub.settings,
             truth=truth,
             published=published,
@@ -76,7 +76,6 @@ def year(tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue) -> Year
             killed=tuple(k.name for k in hub.kept if k.restarts),
             figures=_figures(hub.settings, catalogue),
         )
-    return result
 
 
 def _publish_while_dying(
