@@ -202,15 +202,27 @@ def test_least_record_of_a_natural_key_counts() -> None:
         [
             lane.block([both[1]]),
             lane.block([both[0]]),
+            lane.block([both[1]._replace(revision=1)]),
             lane.block([both[0]._replace(revision=1, cancel=True)]),
         ]
     )
     run.step(log)
-    records = [(one.sign, one.fact[3]) for one in run.all_changes]
+    records = [(one.offset, one.sign, one.fact[3]) for one in run.all_changes]
     first, second = (stream.sixteen("record", row.record) for row in both)
 
-    assert outcomes(run) == {"unique": 1, "duplicate": 1, "cancellation": 1}
-    assert records == [(1, second), (-1, second), (1, first), (-1, first), (1, second)]
+    assert outcomes(run) == {
+        "unique": 1,
+        "duplicate": 1,
+        "amendment": 1,
+        "cancellation": 1,
+    }
+    assert records == [
+        (0, 1, second),
+        (1, -1, second),
+        (1, 1, first),
+        (3, -1, first),
+        (3, 1, second),
+    ]
 
 
 def test_changes_are_net_and_in_order() -> None:

@@ -100,7 +100,11 @@ def test_persons_apart_have_ids_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     crowds += [keys((0, 2), (2, 3)), keys((0, 2), (2, 4))]
     pair = [keys((0, 1), (1, 7)), keys((0, 2), (1, 7))]
 
-    assert people(*pair, *crowds)[:2] == [{0}, {1}]
+    found = components({signature(one): one for one in (*pair, *crowds)})
+
+    assert {found[signature(one)] for one in pair} == {
+        persons.person_of(persons.fallback([signature(one)])) for one in pair
+    }
 
 
 entries = st.one_of(
