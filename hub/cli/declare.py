@@ -56,8 +56,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
             "waiting_batches": left,
             "notes": list(notes),
         },
-        f"{flow.id}: {args.period} declared {word} ({len(labels)} "
-        f"{'period' if len(labels) == 1 else 'periods'})" + ministry.sentence(notes),
+        f"{flow.id}: {args.period} declared {word} ("
+        f"{ministry.some(len(labels), 'period')})" + ministry.sentence(notes),
     )
     return 3 if left else 0
 

@@ -61,13 +61,15 @@ def waiting(opened: Session) -> tuple[int, int]:
 
 @contextmanager
 def progress() -> Iterator[Tell]:
-    """A bar on stderr for each thing that is counted."""
+    """A bar on stderr for each thing that is counted; none where nobody looks."""
+    console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     with bar:
         tasks = {
@@ -86,6 +88,12 @@ def check_wait(seconds: float) -> float:
     if not 0 <= seconds <= 86_400:
         raise UsageError(f"--wait {seconds}: expected seconds, up to a day")
     return seconds
+
+
+def some(number: int, word: str) -> str:
+    """``1 row``, ``2 rows``, ``2 batches``."""
+    plural = f"{word}es" if word.endswith("h") else f"{word}s"
+    return f"{number:,} {word if number == 1 else plural}"
 
 
 def sentence(notes: Sequence[str]) -> str:

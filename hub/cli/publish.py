@@ -180,9 +180,10 @@ def _content(one: Summary) -> dict[str, Any]:
 def _text(one: Summary) -> str:
     notes = list(one.notes)
     if one.source.rejected_file:
+        number = ministry.some(one.source.rejected, "row")
         notes.append(
-            f"{'' if one.quiet else one.source.rejected} rows rejected at the source, "
-            f"listed in {one.source.rejected_file}".strip()
+            f"{'rows' if one.quiet else number} rejected at the source, listed in "
+            f"{one.source.rejected_file}"
         )
     if one.known:
         notes.append("this file was published before; --again publishes it once more")
@@ -190,7 +191,8 @@ def _text(one: Summary) -> str:
         state = "every batch was taken" if one.complete else "not every batch was taken"
         return f"{one.name}: {state} (a quiet dataflow)" + ministry.sentence(notes)
     parts = [
-        f"{one.published:,} rows in {one.batches} batches",
+        f"{ministry.some(one.published, 'row')} in "
+        f"{ministry.some(one.batches, 'batch')}",
         f"{one.accepted:,} accepted",
     ]
     for number, word in (

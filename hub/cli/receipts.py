@@ -196,8 +196,8 @@ def _mend(args: argparse.Namespace, out: Output) -> int:
             name: None if flows[name].quiet else rows for name, rows in counts.items()
         }
     lines = [
-        f"{name}: {'' if rows is None else rows} rows to mend in "
-        f"{args.output / name}.mend.csv".replace(":  ", ": ")
+        f"{name}: {'rows' if rows is None else ministry.some(rows, 'row')} to mend in "
+        f"{args.output / name}.mend.csv"
         for name, rows in shown.items()
     ]
     out.result(
