@@ -180,9 +180,9 @@ def _content(one: Summary) -> dict[str, Any]:
 def _text(one: Summary) -> str:
     notes = list(one.notes)
     if one.source.rejected_file:
-        number = ministry.some(one.source.rejected, "row")
+        listed = ministry.some(one.source.rejected, "row")
         notes.append(
-            f"{'rows' if one.quiet else number} rejected at the source, listed in "
+            f"{'rows' if one.quiet else listed} rejected at the source, listed in "
             f"{one.source.rejected_file}"
         )
     if one.known:
@@ -190,9 +190,9 @@ def _text(one: Summary) -> str:
     if one.quiet:
         state = "every batch was taken" if one.complete else "not every batch was taken"
         return f"{one.name}: {state} (a quiet dataflow)" + ministry.sentence(notes)
+    rows = ministry.some(one.published, "row")
     parts = [
-        f"{ministry.some(one.published, 'row')} in "
-        f"{ministry.some(one.batches, 'batch')}",
+        f"{rows} in {ministry.some(one.batches, 'batch')}",
         f"{one.accepted:,} accepted",
     ]
     for number, word in (
