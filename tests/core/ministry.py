@@ -103,7 +103,7 @@ def registry() -> KeyRegistry:
 
 def intake(**changes: Any) -> Intake:
     """The stage with the keys above."""
-    given = {
+    given: dict[str, Any] = {
         "rulebooks": [Rulebook.of(catalogue(), registry())],
         "keys": Keys(),
         "entropy": os.urandom,
