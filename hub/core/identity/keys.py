@@ -9,6 +9,9 @@ Rules (design §5):
   the year is known" too often to carry a composite without a patronymic.
 - Sex is not part of the family-name composite: a wrongly typed sex code must not make
   two people, and given names tell twins of different sex apart.
+- A slip in a document number or in a name is bridged by what is left: the first half
+  of the digits, three letters of one name, and the birth date. Any two of the three
+  are not enough at the size of a country (benchmarks/linkage).
 - A row without any composite is its own person: one entry of tier :data:`LONE`.
 - Unlinked domains: one key, H(domain secret, member, case number), tier 0.
 
@@ -31,6 +34,9 @@ from hub.core.identity.names import Part, normal_forms
 LONE = 0xFF
 ENTRY_BYTES = 1 + hashing.HASH_BYTES
 DIGITS_MIN = 4
+HALVED_DIGITS_MIN = 6
+"""Half of a shorter number says too little."""
+HEAD_LETTERS = 3
 NUMBERS = ("personal_no", "doc_no")
 
 
@@ -47,8 +53,12 @@ COMPOSITES = (
     Composite(tier=1, components=("doc_state", "doc_no")),
     Composite(tier=2, components=("family", "given", "birth_day")),
     Composite(tier=3, components=("given", "patronymic", "sex", "birth_date")),
+    Composite(tier=4, components=("names", "birth_day")),
+    Composite(tier=5, components=("number_head", "given_head", "birth_day")),
+    Composite(tier=6, components=("number_head", "family_head", "birth_day")),
 )
-"""Tier 3 has no family name: marriage changes it."""
+"""Tier 3 has no family name: marriage changes it. Tier 4 knows the names in either
+order: forms and zones swap them."""
 
 # Entries are written in tier order, so distinct ascending tiers make them sorted and
 # unique without looking at a row.
@@ -107,10 +117,7 @@ def linked(frame: pl.DataFrame, secret: bytes) -> pl.DataFrame:
 
     Numbers are in their normal form (:func:`with_number_forms`).
     """
-    prepared = frame.select(
-        _PREPARED[name](frame).alias(name)
-        for name in dict.fromkeys(c for row in COMPOSITES for c in row.components)
-    )
+    prepared = _prepared(frame)
     entries = [_entry(composite, secret) for composite in COMPOSITES]
     joined = prepared.select(pl.concat_str(entries, ignore_nulls=True)).to_series()
     if (joined == "").any():
@@ -125,6 +132,18 @@ def unlinked(frame: pl.DataFrame, secret: bytes) -> pl.DataFrame:
     case = [pl.col("member"), pl.col("case_ref").str.strip_chars()]
     entry = pl.lit("00") + hashing.keyed_hex(secret, "person/case", case)
     return _with_keys(frame, frame.select(entry).to_series(), secret)
+
+
+def _prepared(frame: pl.DataFrame) -> pl.DataFrame:
+    """Every component that a composite names, and what those are taken from."""
+    wanted = set().union(*(row.components for row in COMPOSITES))
+    needed = wanted | {of for name in wanted & set(_PARTS) for of in _PARTS[name][0]}
+    whole = frame.select(
+        make(frame).alias(name) for name, make in _PREPARED.items() if name in needed
+    )
+    return whole.with_columns(
+        part.alias(name) for name, (_, part) in _PARTS.items() if name in wanted
+    )
 
 
 def _with_keys(frame: pl.DataFrame, keys: pl.Series, secret: bytes) -> pl.DataFrame:
@@ -142,6 +161,24 @@ def _entry(composite: Composite, secret: bytes) -> pl.Expr:
     components = [pl.col(component) for component in composite.components]
     tier = pl.lit(f"{composite.tier:02x}")
     return tier + hashing.keyed_hex(secret, label, components)
+
+
+def _head(name: str) -> pl.Expr:
+    """The letters a name begins with."""
+    return pl.col(name).str.slice(0, HEAD_LETTERS)
+
+
+def _either_order(one: str, other: str) -> pl.Expr:
+    """Two names, whichever stands first; null if one is missing."""
+    names = pl.min_horizontal(one, other) + " " + pl.max_horizontal(one, other)
+    return pl.when(pl.col(one).is_not_null() & pl.col(other).is_not_null()).then(names)
+
+
+def _half() -> pl.Expr:
+    """The first half of a document number's digits, with the middle one."""
+    length = pl.col("digits").str.len_bytes()
+    half = pl.col("digits").str.head((length + 1) // 2)
+    return pl.when(length >= HALVED_DIGITS_MIN).then(half)
 
 
 def _name(field: str, part: Part) -> Callable[[pl.DataFrame], pl.Expr]:
@@ -166,8 +203,11 @@ _PREPARED: dict[str, Callable[[pl.DataFrame], pl.Expr]] = {
     "personal_no": lambda _: pl.col("personal_no"),
     "doc_state": lambda _: pl.col("doc_state"),
     "doc_no": lambda _: pl.col("doc_no"),
+    "digits": lambda _: pl.col("doc_no").str.replace_all("[A-Z]", ""),
     "family": _name("family_name", Part.FAMILY),
     "given": _name("given_name", Part.GIVEN),
+    # A given name that stands in the other field loses a family's ending there.
+    "given_as_family": _name("given_name", Part.FAMILY),
     "patronymic": _name("patronymic", Part.PATRONYMIC),
     "birth_date": _born(whole=False),
     "birth_day": _born(whole=True),
@@ -176,3 +216,14 @@ _PREPARED: dict[str, Callable[[pl.DataFrame], pl.Expr]] = {
     "birth_country": lambda _: pl.col("birth_country"),
 }
 """Components a composite may name, each from the fields of block P."""
+
+_PARTS: dict[str, tuple[tuple[str, ...], pl.Expr]] = {
+    "names": (
+        ("family", "given_as_family"),
+        _either_order("family", "given_as_family"),
+    ),
+    "given_head": (("given",), _head("given")),
+    "family_head": (("family",), _head("family")),
+    "number_head": (("digits",), _half()),
+}
+"""Components made of prepared ones: what they are made of, and how."""
