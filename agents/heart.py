@@ -47,7 +47,7 @@ class Heart:
         *,
         worker: str,
         run_folder: Path,
-        port: int,
+        address: tuple[str, int],
         patience: Patience,
     ) -> None:
         self._runtime = runtime
@@ -57,8 +57,9 @@ class Heart:
         self._watchdog = Watchdog(patience.loop_seconds)
         self._started_ms = round(time.time() * 1000)
         self._answered = 0.0
+        host, port = address
         self._server = Server(
-            runtime.metrics, live=self.live, ready=self.ready, port=port
+            runtime.metrics, live=self.live, ready=self.ready, host=host, port=port
         )
 
     async def beat(self) -> None:

@@ -97,7 +97,7 @@ def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
         runtime,
         worker=worker,
         run_folder=home.run,
-        port=settings.metrics_port,
+        address=(settings.metrics_host, settings.metrics_port),
         patience=plan.patience,
     )
     _attach(app, runtime, heart, plan.inputs)

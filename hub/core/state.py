@@ -11,6 +11,7 @@ Rules (design: delivery, rules 1 and 2):
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -30,6 +31,7 @@ class Memory:
 
     def __init__(self, entries: dict[bytes, bytes] | None = None) -> None:
         self.entries: dict[bytes, bytes] = dict(entries or {})
+        self._order: list[bytes] = []
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """See :class:`Reader`."""
@@ -37,9 +39,13 @@ class Memory:
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See :class:`Reader`."""
-        for key in sorted(self.entries):
-            if key.startswith(prefix):
-                yield key, self.entries[key]
+        if len(self._order) != len(self.entries):
+            self._order = sorted(self.entries)
+        order = self._order
+        for at in range(bisect_left(order, prefix), len(order)):
+            if not order[at].startswith(prefix):
+                return
+            yield order[at], self.entries[order[at]]
 
     def apply(self, pending: dict[bytes, bytes | None]) -> None:
         """Write an overlay's pending entries; None deletes."""
@@ -48,6 +54,7 @@ class Memory:
                 self.entries.pop(key, None)
             else:
                 self.entries[key] = value
+        self._order = []
 
 
 class Overlay:

@@ -181,10 +181,16 @@ class Metrics:
 
 
 class Server:
-    """Answers ``/metrics``, ``/livez`` and ``/readyz`` on a loopback port."""
+    """Answers ``/metrics``, ``/livez`` and ``/readyz``; on loopback unless told."""
 
     def __init__(
-        self, metrics: Metrics, *, live: Probe, ready: Probe, port: int = 0
+        self,
+        metrics: Metrics,
+        *,
+        live: Probe,
+        ready: Probe,
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         probes = {"/livez": live, "/readyz": ready}
 
@@ -215,7 +221,7 @@ class Server:
             def log_message(self, *_: object) -> None:
                 """A scrape is no event."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="metrics", daemon=True
