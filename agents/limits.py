@@ -18,7 +18,7 @@ class ChunkPolicy:
     """
 
     messages: int = 32
-    size_bytes: int = 1 << 20
+    size_bytes: int = 4 << 20
     linger_seconds: float = 0.05
 
 

@@ -238,9 +238,9 @@ def _upto(frame: pl.DataFrame, to: Coordinate) -> pl.DataFrame:
 
 
 def _section(name: str, frame: pl.DataFrame, schema: str) -> Section:
-    return Section(
-        name=name, count=frame.height, container=avro.container(frame, schema)
-    )
+    # Mostly hashes, which do not shrink: deflating them costs more than carrying them.
+    container = avro.container(frame, schema, codec="null")
+    return Section(name=name, count=frame.height, container=container)
 
 
 def _check(part: Part, start: Coordinate) -> None:
