@@ -1,0 +1,151 @@
+"""Prints the figures of README.md: who is found to be one person, and at what cost.
+
+Rules:
+
+- FEBRL files are read through docs/examples/febrl.toml, as a publisher reads them.
+- Everything runs twice: with the first four composites, and with all.
+- The sample's rows are those that intake accepts, of the five linked dataflows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from hub.core import persons
+from hub.core.catalogue.model import Catalogue
+from hub.core.identity import hashing, keys
+from hub.edge.files import read_catalogue
+from hub.trials import demo, febrl
+from hub.trials.sample import papers, population
+from hub.trials.sample.write import write
+
+SECRET = b"s" * 32
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "febrl.toml"
+COUNTRY = 6_000_000
+SHOWN = 300_000
+DAY = 20_000
+"""Days since 1970: a day in 2024."""
+BLOCK = (
+    *("personal_no", "doc_state", "doc_no", "family_name", "given_name"),
+    *("patronymic", "birth_date", "sex"),
+)
+
+
+def main() -> None:
+    """Print every table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--persons", type=int, default=20_000, help="of the sample")
+    args = parser.parse_args()
+    catalogue = read_catalogue()
+    everything = keys.COMPOSITES
+    with tempfile.TemporaryDirectory() as name:
+        files = febrl.fetch(Path(name) / "febrl")
+        rows = sample(Path(name) / "sample", catalogue, args.persons)
+        for composites in (everything[:4], everything):
+            vars(keys)["COMPOSITES"] = composites
+            print(f"\n{len(composites)} composites")
+            strangers(files, catalogue)
+            own(rows)
+    alike()
+
+
+def strangers(files: dict[str, Path], catalogue: Catalogue) -> None:
+    """FEBRL."""
+    flow = catalogue.dataflows[febrl.DATAFLOW]
+    known = febrl.mapping(EXAMPLE, catalogue)
+    for name, records, pairs in febrl.linkage(files, flow, known, SECRET):
+        print(f"{name:24} {records:6,} records", said(pairs))
+
+
+def said(pairs: febrl.Pairs) -> str:
+    """Pairs as a line."""
+    return (
+        f"true {pairs.true:,} right {pairs.right:,} wrong {pairs.found - pairs.right:,}"
+        f" P {pairs.precision:.5f} R {pairs.recall:.5f} F1 {pairs.f1:.5f}"
+    )
+
+
+def sample(folder: Path, catalogue: Catalogue, size: int) -> pl.DataFrame:
+    """Block P of the sample's accepted rows, with the true person."""
+    write(folder, catalogue, persons=size)
+    found = []
+    for file in demo.manifest(folder)["files"]:
+        if catalogue.dataflows[file["dataflow"]].person != "P" or file["again"]:
+            continue
+        truth = pl.read_parquet(folder / "truth" / f"{file['dataflow']}.parquet")
+        mine = truth.filter(pl.col("file") == file["path"])
+        rows = pl.read_csv(folder / file["path"], infer_schema=False)
+        good = rows.with_columns(mine["person"], mine["fate"]).filter(
+            ~pl.col("fate").str.contains(":")
+        )
+        have = [pl.col(n) for n in BLOCK if n in good.columns]
+        none = [pl.lit(None, pl.String).alias(n) for n in BLOCK if n not in rows]
+        found.append(
+            good.select(
+                *have,
+                *none,
+                "person",
+                record(file["member"], file["dataflow"], pl.col("record_id")),
+            )
+            .with_columns(pl.col("birth_date").str.to_date("%Y-%m-%d", strict=False))
+            .select(*BLOCK, "person", "record")
+        )
+    return keys.with_number_forms(pl.concat(found))
+
+
+def record(member: str, dataflow: str, record_id: pl.Expr) -> pl.Expr:
+    """A record key, made as intake does."""
+    parts = [pl.lit(member), pl.lit(dataflow), record_id]
+    return hashing.keyed(SECRET, "record", parts).alias("record")
+
+
+def own(rows: pl.DataFrame) -> None:
+    """The sample against its truth, all and by sex, and what making keys costs."""
+    began = time.process_time()
+    known = keys.linked(rows, SECRET)
+    seconds = time.process_time() - began
+    whose = persons.components(dict(known.select("sig", "keys").unique().iter_rows()))
+    # A record id that carries the number is what `febrl.pairs` reads.
+    judged = known.select(
+        pl.format("rec-{}-org", "person").alias("record_id"),
+        pl.Series("person", [whose[sig] for sig in known["sig"]], dtype=pl.Binary),
+        "sex",
+    )
+    print(f"{'sample':24} {rows.height:6,} records", said(febrl.pairs(judged)))
+    for sex in ("F", "M"):
+        print(f"{'  ' + sex:39}", said(febrl.pairs(judged.filter(sex=sex))))
+    size = known["keys"].bin.size().sum() / rows.height
+    print(f"keys: {rows.height / seconds:,.0f} rows a CPU second, {size:.0f} bytes")
+
+
+def alike() -> None:
+    """For every composite: other persons with one's own key, in a whole country."""
+    people = population.make(7, SHOWN, 2025, 1)
+    who = np.arange(SHOWN)
+    rng = np.random.default_rng(1)
+    block = papers.show(people, who, np.full(SHOWN, DAY), papers.PERMITS, rng)
+    shown = pl.DataFrame(block).with_columns(pl.Series("record", who))
+    shown = keys.with_number_forms(
+        shown.with_columns(
+            pl.col("birth_date").cast(pl.Date),
+            record("sms", febrl.DATAFLOW, pl.col("record")),
+        )
+    )
+    made = keys.linked(shown, SECRET)["keys"].to_list()
+    entries = pl.Series([e for one in made for e in persons.entries_of(one)])
+    shared = entries.value_counts(name="rows").rename({entries.name: "entry"})
+    for composite in keys.COMPOSITES:
+        tier = shared.filter(pl.col("entry").bin.starts_with(bytes([composite.tier])))
+        others = int((tier["rows"].cast(pl.Int64) * (tier["rows"] - 1)).sum()) / SHOWN
+        name = " + ".join(composite.components)
+        print(f"{composite.tier} {name:44} {others * COUNTRY / SHOWN:.4f}")
+
+
+if __name__ == "__main__":
+    main()
