@@ -298,7 +298,9 @@ POLICIES = [
     Policy(id="C", title=TEXT, params=COUNTS),
     Policy(id="E", title=TEXT, params={**COUNTS, "persons_min": 11, "p": 10}),
     Policy(id="T", title=TEXT, params={**COUNTS, "threshold": 11}),
-    Policy(id="S", title=TEXT, params={**COUNTS, "persons_min": 11, "p": 10}),
+    Policy(
+        id="S", title=TEXT, params={**COUNTS, "js": 0, "contributors_min": 11, "p": 10}
+    ),
     Policy(id="R", title=TEXT, params={"component_min": 30, "decimals": 1}),
     Policy(id="W", title=TEXT, params={"n_min": 30, "decimals": 0}),
     Policy(id="N", title=TEXT, params={"decimals": 1}),

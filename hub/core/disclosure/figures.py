@@ -14,6 +14,12 @@ FREE, SMALL, SECONDARY, DOMINANCE, INTERNAL = "F", "A", "D", "O", "N"
 MISSING, SUPPRESSED = "O", "Q"
 """SDMX OBS_STATUS of a figure without a value."""
 
+DIFFERS, BREAK = "D", "B"
+"""SDMX OBS_STATUS of a value: another definition, a break in the series."""
+
+ORDER = (MISSING, SUPPRESSED, DIFFERS, BREAK)
+"""Of several OBS_STATUS the first is published; then comes P or A."""
+
 
 class Place(NamedTuple):
     """Where a figure stands; margins are area ``TM``, dimension and SEX ``_T``."""
@@ -38,12 +44,14 @@ class Figure:
         value: None where suppressed or missing.
         status: ``Q``, ``O`` or "" where there is a value.
         conf: Why it is suppressed, ``F`` where it is not.
+        mark: ``D`` or ``B`` where a value is to be read with care, else "".
         cell: The set the value speaks of; where an older value is held, the older one.
     """
 
     value: Fraction | None
     status: str = ""
     conf: str = FREE
+    mark: str = ""
     cell: Cell = field(default=ZERO, repr=False)
 
 
@@ -59,3 +67,8 @@ def suppressed(conf: str, cell: Cell) -> Figure:
 
 ABSENT = Figure(value=None, status=MISSING)
 """A figure whose source has not declared the period."""
+
+
+def first(*statuses: str) -> str:
+    """The OBS_STATUS that is published of several; "" if there is none."""
+    return next((status for status in ORDER if status in statuses), "")

@@ -10,7 +10,7 @@ Rules (docs/disclosure.md, "Noise"):
 - `mono` asks p not to fall from the left towards v = 0; neighbours that break it share
   their mean (pooling), which keeps the closed form.
 - The draw is a keyed hash of the cell's key sum and of nothing else: not of table,
-  period or vintage, or averaging would undo it.
+  period or vintage, or averaging would undo it. Counts and money have a draw each.
 
 Invariant: same set of records, same noise, wherever and whenever it is shown.
 """
@@ -27,6 +27,7 @@ from functools import lru_cache
 from hub.core.errors import InvalidError
 
 _LABEL = b"kerwen v1 cell noise"
+_MAGNITUDE = b"kerwen v1 magnitude noise"
 _STEPS_MAX = 200
 _EXACT = 1e-13
 _WORD = 2**64
@@ -102,9 +103,16 @@ def noise(d: int, v: float, js: int) -> Noise:
     return Noise(values=tuple(map(tuple, values)), bounds=tuple(map(tuple, bounds)))
 
 
-def draw(secret: bytes, key: int) -> int:
-    """64 bits from the disclosure secret and a cell's key sum."""
-    message = _LABEL + key.to_bytes(8, "little")
+def draw(secret: bytes, key: int, *, magnitude: bool = False) -> int:
+    """64 bits from the disclosure secret and a cell's key sum.
+
+    Args:
+        secret: The disclosure secret.
+        key: Σ key mod 2^64.
+        magnitude: Whether money is disturbed and not a count. The two draws differ, or
+            the noise of a sum and of its count would cancel in the mean.
+    """
+    message = (_MAGNITUDE if magnitude else _LABEL) + key.to_bytes(8, "little")
     return int.from_bytes(hmac.digest(secret, message, "sha256")[:8], "little")
 
 

@@ -8,13 +8,14 @@ Rules (docs/data-path.md, "Release"):
 - What is published has a place in the codelists: a velayat that is not known counts in
   the country and stands nowhere else.
 - A sensitive table shows every place there can be, so that an empty one and a hidden
-  one look alike. Any other shows what there is, the country's total of every period,
-  and what it showed before.
+  one look alike. Any other shows the country's total of every period, what it showed
+  before, and each group that is published as more than zeros: a place that stood there
+  with a zero would tell that one or two are in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
 
 import polars as pl
@@ -22,8 +23,8 @@ import polars as pl
 from hub.core import cells
 from hub.core.catalogue.model import Catalogue, Measure, Table
 from hub.core.cells import SUMS, WORD, ZERO, Cell
-from hub.core.disclosure.figures import Place
-from hub.core.disclosure.threshold import SENSITIVE
+from hub.core.disclosure.figures import SUPPRESSED, Figure, Place
+from hub.core.disclosure.rules import SENSITIVE
 from hub.core.indicators.margins import SEXES, expand
 from hub.core.indicators.plan import (
     AREA_TOTAL,
@@ -51,7 +52,7 @@ def assemble(
         table: A table with a dataflow.
         rows: Its snapshot rows of all partitions.
         periods: The periods to be published, in order.
-        before: Places published earlier.
+        before: Places judged earlier.
     """
     whole = add(table, rows)
     if table.measure is Measure.STOCK:
@@ -62,6 +63,27 @@ def assemble(
         if place.area != UNKNOWN and place.period in periods:
             found[place] = cell
     return _complete(table, found)
+
+
+def visible(
+    catalogue: Catalogue,
+    table: Table,
+    figures: Mapping[Place, Figure],
+    seen: Collection[Place],
+) -> dict[Place, Figure]:
+    """The figures that are shown: whole groups, the others stand nowhere.
+
+    Args:
+        catalogue: For the codelists.
+        table: Whose figures.
+        figures: Every place that was judged, or is missing.
+        seen: Places shown earlier.
+    """
+    periods = sorted({place.period for place in figures})
+    always = {place.group for place in _grid(catalogue, table, periods)}
+    always |= {place.group for place in seen}
+    always |= {place.group for place, one in figures.items() if _says(one)}
+    return {place: one for place, one in figures.items() if place.group in always}
 
 
 def totals(table: Table, rows: pl.DataFrame) -> dict[Place, Cell]:
@@ -126,6 +148,13 @@ def _grid(
             areas += [code for code in known if code not in {AREA_TOTAL, UNKNOWN}]
     for period, area, sex, d1, d2 in product(periods, areas, sexes(table), *codes):
         yield Place(period=period, area=area, sex=sex, d1=d1, d2=d2)
+
+
+def _says(figure: Figure) -> bool:
+    """Whether a figure says more than that there is nothing."""
+    if figure.status == SUPPRESSED:
+        return figure.cell.n != 0
+    return figure.status == "" and figure.value != 0
 
 
 def _codelist_of(catalogue: Catalogue, table: Table, name: str) -> str:

@@ -7,7 +7,9 @@ Rules (docs/disclosure.md, "Rates"; catalogue: Component):
 - A finer component is summed over the period, a stock taken at its end; persons of
   months are never summed to a year. A coarser one is the period around.
 - A component that is missing makes the rate missing, one that is suppressed suppresses
-  it. Policy R wants both at least `component_min`, W the denominator at least `n_min`.
+  it; a rate bears the mark of its components. Policy R wants both at least
+  `component_min`, W the denominator at least `n_min`; under T and S both must have
+  passed the policy of their own table.
 - Completeness is declared ÷ due, over the dataflows a member provides at the table's
   frequency.
 """
@@ -31,6 +33,7 @@ from hub.core.disclosure.figures import (
     SUPPRESSED,
     Figure,
     Place,
+    first,
 )
 from hub.core.indicators.plan import AREA_TOTAL, TOTAL
 from hub.core.period import PER_YEAR, parse
@@ -107,7 +110,7 @@ def _divide(catalogue: Catalogue, table: Table, top: Figure, under: Figure) -> F
     both, n = params.get("component_min", 0), params.get("n_min", 0)
     if not b or min(a, b) < both or b < n:
         return Figure(value=None, status=SUPPRESSED, conf=SMALL)
-    return Figure(value=a / b)
+    return Figure(value=a / b, mark=first(top.mark, under.mark))
 
 
 def _grid(
@@ -182,7 +185,7 @@ def _sum(
     figures: Mapping[Place, Figure],
 ) -> Figure:
     policy = catalogue.policies[source.policy]
-    total, hidden = Fraction(0), None
+    total, hidden, mark = Fraction(0), None, ""
     for place in places:
         figure = figures.get(place) or _unseen(source, place, figures)
         if figure.status == MISSING:
@@ -192,7 +195,8 @@ def _sum(
             hidden = figure
         else:
             total += value
-    return Figure(value=total) if hidden is None else hidden
+            mark = first(mark, figure.mark)
+    return Figure(value=total, mark=mark) if hidden is None else hidden
 
 
 def _unseen(table: Table, place: Place, figures: Mapping[Place, Figure]) -> Figure:

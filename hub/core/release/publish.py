@@ -2,8 +2,9 @@
 
 Rules (docs/disclosure.md, "What is published"):
 
-- One OBS_STATUS, the first that applies: O missing, Q suppressed, then P in vintages P
-  and R, or A in F. CONF_STATUS says why; the vintage letter is an attribute.
+- One OBS_STATUS, the first that applies: O missing, Q suppressed, D another
+  definition, B a break in the series, then P in vintages P and R, or A in F.
+  CONF_STATUS says why; the vintage letter is an attribute.
 - Observations go out in the order of series and period; the manifest of each table
   follows after all tables, so a manifest never stands without its figures.
 - Nothing is drawn or asked here: run again, the same marker gives the same bytes.
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.core import observation
 from hub.core.catalogue.model import Catalogue, Table
-from hub.core.disclosure.figures import Figure, Place
+from hub.core.disclosure.figures import Figure, Place, first
 from hub.core.log import Send
 from hub.core.messages import Close
 from hub.core.observation import Observation, Vintage
@@ -61,7 +62,7 @@ def observations(
                 dimensions=(place.d1, place.d2)[: len(table.dimensions)],
                 period=place.period,
                 value=None if value is None else float(value),
-                status=figure.status or plain,
+                status=first(figure.status, figure.mark) or plain,
                 conf=figure.conf,
                 unit=table.unit,
                 vintage=close.vintage,

@@ -7,6 +7,8 @@ Rules (delivery, rule 8; docs/data-path.md, "Release"):
 - Order of a cut: whole tables, protection, rates from published parts, observations,
   then one manifest a table.
 - A period that a provider has not declared is missing, never zero.
+- Figures drawn under another secret or other numbers than those before them, of the
+  same period or the one before, are marked as a break.
 
 State: see :mod:`hub.core.release.collect` and :mod:`hub.core.release.ledger`.
 """
@@ -15,13 +17,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from hub.core import blocks, coverage, cut
 from hub.core.blocks import InternalKey
 from hub.core.catalogue.model import Catalogue, Measure, Table
-from hub.core.disclosure.figures import ABSENT, Figure, Place
+from hub.core.disclosure import rules
+from hub.core.disclosure.figures import ABSENT, BREAK, Figure, Place
 from hub.core.disclosure.protect import protect
 from hub.core.indicators import timeline
 from hub.core.log import Incoming, Send, Source
@@ -52,6 +56,12 @@ class Release:
         self._cells_key = cells_key
         self._secret = secret
         self._signer = signer
+        self._rules = {n: rules.read(one) for n, one in catalogue.policies.items()}
+        self._epochs = {
+            n: rules.epoch(one, secret) for n, one in catalogue.policies.items()
+        }
+        for table in catalogue.tables.values():
+            rules.check(table, self._rules[table.policy])
 
     def step(
         self, overlay: Overlay, source: Source, messages: Sequence[Incoming]
@@ -110,7 +120,6 @@ class Release:
                 self._catalogue, table, close, found, self._signer
             )
             manifests.append(publish.manifest_send(manifest))
-            ledger.write(overlay, name, done[name])
             if not self._quiet(table):
                 counts.update(_outcomes(done[name]))
         collect.finish(overlay, close.marker)
@@ -156,11 +165,12 @@ class Release:
         declarations: gates.Declarations,
     ) -> Figures:
         """Figures of a table with a dataflow: protected, or missing."""
-        earlier = list(periods)
-        if table.measure is Measure.STOCK and periods:
-            earlier.insert(0, str(parse(periods[0]).previous))
-        previous = ledger.read(overlay, table.id, earlier)
-        found = assemble.assemble(self._catalogue, table, rows, periods, previous)
+        stock = table.measure is Measure.STOCK
+        reach = {str(parse(period).previous) for period in periods} | set(periods)
+        record = ledger.read(overlay, table.id, None if stock else sorted(reach))
+        found = assemble.assemble(
+            self._catalogue, table, rows, periods, record.past.sets
+        )
         gone = {
             period
             for period in periods
@@ -169,12 +179,22 @@ class Release:
         held = {
             place: cell for place, cell in found.items() if place.period not in gone
         }
-        policy = self._catalogue.policies[table.policy]
-        figures = protect(table, policy, held, previous, self._secret)
-        missing = dict.fromkeys(
+        rule, epoch = self._rules[table.policy], self._epochs[table.policy]
+        figures = protect(table, rule, held, record.past, self._secret)
+        figures |= dict.fromkeys(
             (place for place in found if place.period in gone), ABSENT
         )
-        return {**figures, **missing}
+        seen = assemble.visible(self._catalogue, table, figures, record.seen)
+        ledger.write(overlay, table.id, figures, record, seen=seen, epoch=epoch)
+        broken = {
+            period
+            for period in periods
+            if {epoch, *ledger.epochs_at(record, period)} != {epoch}
+        }
+        return {
+            place: replace(figure, mark=BREAK) if place.period in broken else figure
+            for place, figure in seen.items()
+        }
 
     def _quiet(self, table: Table) -> bool:
         """Whether how many figures there are is itself a secret."""
