@@ -4,7 +4,7 @@ Rules:
 
 - A run has its own group, its own folder and an empty state.
 - Done means durable: Kerwen's last batch is written, a peer's offsets are committed
-  (each flushes its changelog before it commits).
+  (Kafka Streams and Quix Streams flush their changelogs before, Faust does not wait).
 """
 
 from __future__ import annotations
