@@ -193,3 +193,20 @@ def test_detection_prefers_a_mark() -> None:
     """A byte order mark decides before anything else."""
     assert encoding.detect(b"\xef\xbb\xbfa,b\n", Path("x")) == ("utf-8", 3)
     assert encoding.detect(b"\xff\xfea\0,\0", Path("x")) == ("utf-16-le", 2)
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_a_letter_across_the_header_bound_is_no_fault(
+    tmp_path: Path, catalogue: Catalogue, shift: int
+) -> None:
+    """The delimiter is found whatever letter the bound falls into."""
+    flow = catalogue.dataflows["denominator"]
+    names = [one.name for one in flow.fields]
+    row = ",".join("Ы" * 40 for _ in names)
+    lines = [",".join(names), "x" * shift + row, *[row] * 200]
+    path = tmp_path / "long.csv"
+    path.write_text("\n".join(lines), "utf-8")
+
+    reading = csv.read(path, flow)
+
+    assert reading.dialect.delimiter == ","

@@ -96,7 +96,9 @@ def read(
         if len(first) > HEADER_BYTES_MAX:
             break
     names = mapping.columns() if mapping else {one.name for one in dataflow.fields}
-    cut = cut or encodings.sniff(first[:HEADER_BYTES_MAX].decode(), names, path)
+    # The pieces are whole; the bound may fall inside a letter, which is no fault.
+    seen = first[:HEADER_BYTES_MAX].decode(errors="ignore")
+    cut = cut or encodings.sniff(seen, names, path)
     header, line, rest = _header(first, cut, path)
     chosen = mapping or mappings.by_name(dataflow, header)
     mappings.check_header(chosen, dataflow, header, str(path))
