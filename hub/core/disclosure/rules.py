@@ -6,8 +6,8 @@ Rules (docs/disclosure.md, "Policies"):
   be there: a default would be a decision nobody took.
 - A number with which the policy cannot keep its promise is refused with the reason.
 - `hold` is at most 3: three power sums tell one and two changes from more, not further.
-- An epoch names secret and numbers together, without telling either; where it changes,
-  a series breaks.
+- An epoch names the secret and the numbers of the noise together, without telling
+  either; where it changes, a series breaks.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ HOLD_MAX = 3
 D_MAX = 50
 EPOCH_SIZE = 8
 _EPOCH = b"kerwen v1 disclosure epoch"
-_NOISE = ("D", "V", "js", "hold")
+_DRAWN = ("D", "V", "js")
+_NOISE = (*_DRAWN, "hold")
 _PARAMS = {
     "C": _NOISE,
     "E": (*_NOISE, "persons_min", "p"),
@@ -139,7 +140,7 @@ def epoch(policy: Policy, secret: bytes) -> bytes:
     """A name for the secret and the numbers of the noise; empty without noise."""
     if "D" not in policy.params:
         return b""
-    numbers = json.dumps([policy.id, sorted(policy.params.items())])
+    numbers = json.dumps([policy.id, *(float(policy.params[n]) for n in _DRAWN)])
     return hmac.digest(secret, _EPOCH + numbers.encode(), "sha256")[:EPOCH_SIZE]
 
 

@@ -112,11 +112,13 @@ def add(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cumulate(postings: pl.DataFrame, periods: Sequence[str]) -> pl.DataFrame:
-    found = []
+    # A month's marker may name a table of quarters: it publishes no period of it.
+    found = [postings.clear()]
     for period in periods:
         so_far = postings.filter(pl.col("period") <= period)
         stock = so_far.group_by(PLACE[1:]).agg(*cells.sums(), pl.col(*EXTREMES).first())
-        found.append(stock.with_columns(pl.lit(period).alias("period")))
+        stock = stock.with_columns(pl.lit(period).alias("period"))
+        found.append(stock.select(postings.columns))
     return pl.concat(found)
 
 

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.core.catalogue.model import Measure
 from hub.core.cells import ZERO, Cell
+from hub.core.disclosure.figures import Figure
 from hub.core.disclosure.hold import NOTHING, Past, held, held_stock
 from hub.core.disclosure.protect import protect
 from hub.core.release import ledger
 from hub.core.state import Memory, Overlay
-from tests.core.disclosure.sets import RULES, SECRET, TABLES, cell, place, said
+from tests.core.disclosure.sets import (
+    COUNTS,
+    RULES,
+    SECRET,
+    SEXES,
+    TABLES,
+    cell,
+    place,
+    policy,
+    said,
+)
 
 Ids = frozenset[int]
 SETS = st.frozensets(st.integers(0, 7))
@@ -25,6 +38,7 @@ CUTS = st.lists(
     st.dictionaries(st.sampled_from(PERIODS), SETS, min_size=1), min_size=1, max_size=5
 )
 EVENTS = replace(TABLES["EVT"], sex=False)
+EVERY_YEAR = replace(COUNTS, measure=Measure.PERSONS, frequency="A")
 FLAT = replace(TABLES["STK"], sex=False)
 
 
@@ -83,6 +97,39 @@ def test_stocks_bind_their_periods(cuts: list[dict[str, Ids]]) -> None:
         assert a == b or len(a ^ b) >= 3
 
 
+GROUPS = st.lists(
+    st.lists(st.sampled_from(["F", "M", "_OUN", ""]), min_size=8, max_size=8),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(GROUPS, st.sampled_from(["C", "T"]))
+def test_groups_add_up_in_every_vintage(vintages: list[list[str]], name: str) -> None:
+    """Whoever comes, goes or changes sex: sums hold, and no small change is shown."""
+    rule = policy("T", threshold=3) if name == "T" else RULES["C"]
+    memory = Memory()
+    spoken: dict[str, list[Figure]] = {sex: [] for sex in SEXES}
+    known = _every_set()
+    for vintage in vintages:
+        overlay = Overlay(memory)
+        record = ledger.read(overlay, "COUNTS", ["2025"])
+        asked = {place(sex): cell(_ids(vintage, sex)) for sex in SEXES}
+        figures = protect(EVERY_YEAR, rule, asked, record.past, SECRET)
+        ledger.write(overlay, "COUNTS", figures, record, seen=(), epoch=b"e")
+        memory.apply(overlay.pending)
+        _adds_up([figures[place(sex)].value for sex in SEXES])
+        for sex in SEXES:
+            spoken[sex].append(figures[place(sex)])
+    for sex in SEXES:
+        for a, b in combinations(spoken[sex], 2):
+            apart = len(known[a.cell] ^ known[b.cell])
+            assert apart == 0 or apart >= 3
+            if apart == 0 and sex != "_T" and None not in {a.value, b.value}:
+                assert a.value == b.value
+
+
 def test_consecutive_periods_of_one_cut() -> None:
     """Two leave: the stock stands. A third leaves: it moves."""
     sets = [set(range(20)), set(range(2, 20)), set(range(3, 20))]
@@ -137,6 +184,20 @@ def test_a_threshold_is_not_crossed_by_one_record() -> None:
 
     assert said(protect(EVENTS, rule, {at: eleven}, hidden, SECRET)[at]) == "QA"
     assert protect(EVENTS, rule, {at: ten}, shown, SECRET)[at].value is not None
+
+
+def _adds_up(values: Sequence[Fraction | None]) -> None:
+    """F, M, _OUN and _T: the parts and their sum, or no part."""
+    if None in values[:2]:
+        assert list(values[:3]) == [None] * 3
+    else:
+        assert values[3] == sum(value or 0 for value in values[:3])
+
+
+def _ids(vintage: list[str], sex: str) -> list[int]:
+    """The records of a sex; all that are there for the total."""
+    asked = {sex} if sex != "_T" else set(SEXES)
+    return [at for at, code in enumerate(vintage) if code in asked]
 
 
 def _every_set() -> dict[Cell, Ids]:
