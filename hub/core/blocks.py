@@ -151,6 +151,7 @@ def rows(section: Section, schema: str) -> pl.DataFrame:
         schema,
         rows_max=section.count,
         bytes_max=INFLATED_BYTES_MAX,
+        own=True,
     )
     if frame.height != section.count:
         raise EnvelopeError(Reason.CONTENT, f"section {section.name} lost rows")
