@@ -101,6 +101,7 @@ def _events(rule: Rule, count: int, cell: Cell, secret: bytes) -> Part:
     if contributors(cell) < rule.least:
         return _hidden(SMALL)
     largest = 1 if cell.top1 is None else cell.top1
+    # The units below are stricter for any p up to 100; this is the rule as approved.
     if largest <= 0 or count - largest < rule.p * largest:
         return _hidden(DOMINANCE)
     units = count // largest

@@ -142,6 +142,22 @@ def test_consecutive_periods_of_one_cut() -> None:
     assert found == [cell(sets[0]), cell(sets[0]), cell(sets[2])]
 
 
+def test_a_stock_stays_with_the_period_before_it() -> None:
+    """Also where a set of an older period is nearer."""
+    sets: list[list[int]] = [[], [0, 1, 2], [0]]
+    asked = {
+        place(period=period): cell(ids)
+        for period, ids in zip(PERIODS, sets, strict=False)
+    }
+    together = list(held_stock(asked, NOTHING, 3).values())
+    first, second, third = asked
+    said_before = {first: (cell([]),), second: (cell([0, 1, 2]),)}
+    past = Past(sets=said_before, periods=frozenset(PERIODS[:2]))
+    alone = held_stock({third: asked[third]}, past, 3)
+
+    assert together[2] == alone[third] == cell([0, 1, 2])
+
+
 @pytest.mark.parametrize(("added", "moves"), [(1, False), (2, False), (3, True)])
 def test_a_figure_moves_with_the_third_record(added: int, moves: bool) -> None:
     """One and two more records are held back, and so is their effect on the noise."""
