@@ -29,6 +29,7 @@ from hub.core.indicators.plan import PLACE, Plan, plans
 from hub.core.intake import Intake
 from hub.core.log import Incoming, Source
 from hub.core.messages import Block, Close, decode
+from hub.core.period import parse
 from hub.core.release import assemble
 from hub.core.rulebook import Rulebook
 from hub.core.stage import Series
@@ -135,6 +136,9 @@ def expected(
 def _table(plan: Plan, rows: pl.DataFrame, period: str) -> pl.DataFrame:
     """One table's cells inside a period, as a snapshot has them."""
     periods = timeline.inside(period, plan.table.frequency)
+    if not periods and plan.table.id in cut.DECLARED.values():
+        # As in the agents' snapshot: a longer declaration gates a shorter period.
+        periods = [str(parse(period).at(plan.table.frequency))]
     make = batch.person_cells if plan.by_person else batch.cells_of
     made = batch.live(make(plan, rows).drop("seq"))
     if not periods:
