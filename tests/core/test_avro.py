@@ -69,9 +69,9 @@ def frame_of(records: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(records, schema=avro.polars_schema(SCHEMA))
 
 
-def read(container: bytes, **bounds: int) -> pl.DataFrame:
+def read(container: bytes, **bounds: Any) -> pl.DataFrame:
     """A container read with the bounds of these tests."""
-    limits = {"rows_max": ROWS_MAX, "bytes_max": BYTES_MAX, **bounds}
+    limits: dict[str, Any] = {"rows_max": ROWS_MAX, "bytes_max": BYTES_MAX, **bounds}
     return avro.frame(container, SCHEMA, **limits)
 
 
@@ -315,3 +315,11 @@ def test_schemas_outside_the_flat_subset_are_refused(kind: Any) -> None:
         avro.polars_schema(
             json.dumps({"fields": [{"name": "a", "type": ["int", "null"]}]})
         )
+
+
+@given(rows)
+def test_an_own_container_reads_the_same(records: list[dict[str, Any]]) -> None:
+    """What a key vouches for is read as it would be without."""
+    made = avro.container(frame_of(records), SCHEMA, codec="null")
+
+    assert read(made).equals(read(made, own=True))
