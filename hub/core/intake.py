@@ -215,7 +215,7 @@ class _Step:
             if message.offset == 0:
                 raise LogError(
                     f"{self._source.name}: the genesis record is not the control"
-                    " key's; create the topic with `kerwen topics create`"
+                    " key's; create the topic with `kerwen topics apply`"
                 ) from error
             outcome, reason = "refused", error.reason
         else:

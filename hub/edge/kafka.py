@@ -75,7 +75,7 @@ def context(home: Home, principal: str) -> ssl.SSLContext:
         if not path.exists():
             raise MachineError(
                 f"no certificate {path}: `kerwen up` makes those of the embedded "
-                "hub, `kerwen onboard` those of a member"
+                "hub, a deployment's custodians those of its members"
             )
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.minimum_version = ssl.TLSVersion.TLSv1_3

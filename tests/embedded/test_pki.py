@@ -76,7 +76,7 @@ def test_a_certificate_near_its_end_is_replaced(
 
 def test_a_missing_certificate_says_how_to_get_it(home: Home) -> None:
     """No certificate, no client; the message names the command."""
-    with pytest.raises(MachineError, match="kerwen onboard"):
+    with pytest.raises(MachineError, match="custodians"):
         context(home, "moi")
 
 
