@@ -9,7 +9,7 @@ import os
 
 from agents.worker import Plan, main
 from hub.core.catalogue.model import Domain
-from hub.core.dedupe.stage import Dedupe, Signer
+from hub.core.dedupe.stage import Dedupe
 from hub.core.stage import Stage
 from hub.core.topics import records_topic
 from hub.edge import files, keyring
@@ -21,13 +21,12 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
     root = settings.home.root
     catalogue = files.read_catalogue(settings.catalogue)
     keys = keyring.dedupe(root)
-    statement = Signer(key_id=keys.statement.key_id, private=keys.statement.private)
     stage = Dedupe(
         catalogue=catalogue,
         registry=keyring.registry(root),
         records=keys.records,
         facts=keys.facts,
-        statement=statement,
+        statement=keys.statement,
         entropy=os.urandom,
     )
     return stage, Plan(inputs=[records_topic(domain) for domain in Domain])

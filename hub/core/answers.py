@@ -16,17 +16,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import polars as pl
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.core import avro, topics
 from hub.core.admission import Batch
 from hub.core.envelope.recipients import PublicKey
 from hub.core.envelope.seal import seal_to_member
 from hub.core.errors import EnvelopeError
-from hub.core.keys import KeyRegistry
+from hub.core.keys import KeyRegistry, SigningKey
 from hub.core.lanes import Outcome
 from hub.core.log import Send, Source
 from hub.core.messages import (
@@ -42,18 +40,6 @@ from hub.core.validate import Refused
 _UUID_NONE = bytes(16)
 
 
-class Signer(Protocol):
-    """A signing key and the id under which the registry knows it."""
-
-    @property
-    def key_id(self) -> str:
-        """Id in the registry."""
-
-    @property
-    def private(self) -> Ed25519PrivateKey:
-        """The key."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """Writes to one ministry, about one of its partitions.
@@ -64,12 +50,12 @@ class Desk:
 
     address: Address
     source: Source
-    signer: Signer = field(repr=False)
+    signer: SigningKey = field(repr=False)
     recipient: tuple[str, PublicKey] | None
 
     @classmethod
     def of(
-        cls, address: Address, source: Source, signer: Signer, registry: KeyRegistry
+        cls, address: Address, source: Source, signer: SigningKey, registry: KeyRegistry
     ) -> Desk:
         """The desk for a ministry with the keys in force."""
         try:

@@ -27,13 +27,14 @@ import ormsgpack
 import polars as pl
 
 from hub.core.admission import Batch, admit, unbelieved
-from hub.core.answers import Desk, Signer
+from hub.core.answers import Desk
 from hub.core.arrow import STAGE, Arrow
 from hub.core.blocks import InternalKey
 from hub.core.catalogue.model import Domain
 from hub.core.envelope.recipients import PrivateKey
 from hub.core.errors import BundleError, EnvelopeError, LogError
 from hub.core.identity.pseudonyms import pseudonymise
+from hub.core.keys import SigningKey
 from hub.core.lanes import Lanes, Outcome
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import (
@@ -71,7 +72,7 @@ class Keys(Protocol):
         """A secret for each linkage domain."""
 
     @property
-    def receipt(self) -> Signer:
+    def receipt(self) -> SigningKey:
         """The key receipts are signed with."""
 
     @property

@@ -16,10 +16,13 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 
 from hub.core.envelope.format import SUITE_XWING
 from hub.core.envelope.recipients import PublicKey
@@ -55,6 +58,14 @@ class Key:
     suite: int = 0
     status: Status = "active"
     not_before_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """An Ed25519 key and the id under which the registry knows it."""
+
+    key_id: str
+    private: Ed25519PrivateKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

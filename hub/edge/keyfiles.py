@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hub.core.blocks import InternalKey
 from hub.core.envelope.recipients import PrivateKey
 from hub.core.errors import InvalidError, MachineError
+from hub.core.keys import SigningKey
 
 MAKE = "`kerwen up` makes the keys of a hub on one machine"
 SECRETS = "secrets.json"
@@ -41,14 +42,6 @@ _EPOCH = re.compile(r"\d{4}-\d{2}")
 
 Secrets = dict[str, dict[str, Any]]
 """Kind (seal, internal, pseudonym, disclosure) -> name -> base64, or epochs of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SigningKey:
-    """An Ed25519 key and the id under which the registry knows it."""
-
-    key_id: str
-    private: Ed25519PrivateKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

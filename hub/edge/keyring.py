@@ -17,8 +17,8 @@ from hub.core.blocks import InternalKey
 from hub.core.catalogue.model import Domain
 from hub.core.envelope.recipients import PrivateKey
 from hub.core.errors import InvalidError
-from hub.core.keys import KeyRegistry, read_registry
-from hub.edge.keyfiles import Folder, SigningKey, read_text
+from hub.core.keys import KeyRegistry, SigningKey, read_registry
+from hub.edge.keyfiles import Folder, read_text
 from hub.edge.keymaking import create
 
 __all__ = [

@@ -20,7 +20,7 @@ from hub.core.envelope import format as layout
 from hub.core.envelope import seal
 from hub.core.envelope.recipients import PrivateKey
 from hub.core.intake import Intake
-from hub.core.keys import HUB, Key, KeyRegistry, Use
+from hub.core.keys import HUB, Key, KeyRegistry, SigningKey, Use
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import (
     DIGEST_NONE,
@@ -57,12 +57,7 @@ HUB_SEAL = PrivateKey(suite=2, seed=b"h" * 32)
 SMS_SEAL = PrivateKey(suite=2, seed=b"s" * 32)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """A signing key and its id."""
-
-    key_id: str
-    private: Ed25519PrivateKey
+RECEIPTS = SigningKey(key_id="receipt-1", private=RECEIPT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +68,7 @@ class Keys:
     pseudonyms: Mapping[Domain, bytes] = field(
         default_factory=lambda: {d: d.value.encode().ljust(32, b".") for d in Domain}
     )
-    receipt: Named = Named(key_id="receipt-1", private=RECEIPT)
+    receipt: SigningKey = RECEIPTS
     records: InternalKey = RECORDS
 
 

@@ -17,9 +17,9 @@ from hub.core import blocks
 from hub.core.avro import polars_schema
 from hub.core.blocks import InternalKey, Part
 from hub.core.catalogue.model import Catalogue, Domain
-from hub.core.dedupe import Dedupe, Signer, active_facts, flows
+from hub.core.dedupe import Dedupe, active_facts, flows
 from hub.core.envelope.recipients import PrivateKey
-from hub.core.keys import Key, KeyRegistry
+from hub.core.keys import Key, KeyRegistry, SigningKey
 from hub.core.log import ROW_LAST, START, Coordinate, Incoming, Source
 from hub.core.messages import Block, Close, decode
 from hub.core.stage import Result
@@ -76,7 +76,7 @@ def stage(**changed: Any) -> Dedupe:
         "registry": REGISTRY,
         "records": RECORDS_KEY,
         "facts": FACTS_KEY,
-        "statement": Signer(key_id="statement-1", private=STATEMENT_KEY),
+        "statement": SigningKey(key_id="statement-1", private=STATEMENT_KEY),
         "entropy": bytes,
     }
     return Dedupe(**(given | changed))

@@ -19,10 +19,9 @@ from hub.core.aggregate import Aggregate
 from hub.core.blocks import InternalKey
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.dedupe import Dedupe
-from hub.core.dedupe import Signer as Teller
 from hub.core.envelope.recipients import PrivateKey
 from hub.core.intake import Intake
-from hub.core.keys import HUB, Key, KeyRegistry, Use
+from hub.core.keys import HUB, Key, KeyRegistry, SigningKey, Use
 from hub.core.log import PARTITIONS_FACTS, PARTITIONS_MINISTRY
 from hub.core.messages import Genesis, encode, sign
 from hub.core.release import Release
@@ -96,7 +95,7 @@ def stages(entropy: Callable[[int], bytes]) -> dict[str, Stage]:
             registry=registry(),
             records=ministry.RECORDS,
             facts=FACTS,
-            statement=Teller(key_id="statement-1", private=STATEMENT),
+            statement=SigningKey(key_id="statement-1", private=STATEMENT),
             entropy=entropy,
         ),
         "aggregate": Aggregate(
@@ -106,7 +105,7 @@ def stages(entropy: Callable[[int], bytes]) -> dict[str, Stage]:
             catalogue(),
             cells_key=CELLS,
             secret=b"d" * 32,
-            signer=ministry.Named(key_id="release-1", private=RELEASE),
+            signer=SigningKey(key_id="release-1", private=RELEASE),
         ),
     }
 

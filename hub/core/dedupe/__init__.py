@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from hub.core.dedupe.flows import Flow, flows
 from hub.core.dedupe.recount import active_facts
-from hub.core.dedupe.stage import Dedupe, Signer
+from hub.core.dedupe.stage import Dedupe
 from hub.core.dedupe.step import Skips
 
-__all__ = ["Dedupe", "Flow", "Signer", "Skips", "active_facts", "flows"]
+__all__ = ["Dedupe", "Flow", "Skips", "active_facts", "flows"]

@@ -12,11 +12,8 @@ Rules (design: delivery, rules 5, 6, 8, 9 and 13):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.core import blocks, topics
 from hub.core.blocks import InternalKey
@@ -26,19 +23,11 @@ from hub.core.dedupe.statements import signed
 from hub.core.dedupe.step import Setting, Skips, Step
 from hub.core.envelope.seal import seal_to_member
 from hub.core.errors import EnvelopeError, InvalidError
-from hub.core.keys import KeyRegistry
+from hub.core.keys import KeyRegistry, SigningKey
 from hub.core.log import ROW_LAST, Coordinate, Incoming, Send, Source
 from hub.core.messages import ROWS_MAX, Decision, Statement, encode
 from hub.core.stage import Result
 from hub.core.state import Overlay
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signer:
-    """The key statements are signed with, by its id in the registry."""
-
-    key_id: str
-    private: Ed25519PrivateKey = field(repr=False)
 
 
 class Dedupe:
@@ -53,7 +42,7 @@ class Dedupe:
         registry: KeyRegistry,
         records: InternalKey,
         facts: InternalKey,
-        statement: Signer,
+        statement: SigningKey,
         entropy: Callable[[int], bytes],
         skips: Skips | None = None,
     ) -> None:

@@ -13,13 +13,11 @@ Rules (docs/disclosure.md, "What is published"):
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.core import observation
 from hub.core.catalogue.model import Catalogue, Table
 from hub.core.disclosure.figures import Figure, Place, first
+from hub.core.keys import SigningKey
 from hub.core.log import Send
 from hub.core.messages import Close
 from hub.core.observation import Observation, Vintage
@@ -27,18 +25,6 @@ from hub.core.release.scale import printed
 from hub.core.topics import VINTAGES, indicator_topic
 
 FINAL = "F"
-
-
-class Signer(Protocol):
-    """A signing key and the id under which the registry knows it."""
-
-    @property
-    def key_id(self) -> str:
-        """Id in the registry."""
-
-    @property
-    def private(self) -> Ed25519PrivateKey:
-        """The key."""
 
 
 def observations(
@@ -89,7 +75,7 @@ def manifest(
     table: Table,
     close: Close,
     found: Sequence[Observation],
-    signer: Signer,
+    signer: SigningKey,
 ) -> Vintage:
     """The signed end of a table's release."""
     vintage = Vintage(

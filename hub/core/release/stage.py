@@ -28,11 +28,11 @@ from hub.core.disclosure import rules
 from hub.core.disclosure.figures import ABSENT, BREAK, Figure, Place
 from hub.core.disclosure.protect import protect
 from hub.core.indicators import timeline
+from hub.core.keys import SigningKey
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import Block, Close, decode
 from hub.core.period import parse
 from hub.core.release import assemble, collect, components, gates, ledger, publish
-from hub.core.release.publish import Signer
 from hub.core.stage import Result, Series
 from hub.core.state import Overlay
 
@@ -50,7 +50,7 @@ class Release:
         *,
         cells_key: InternalKey,
         secret: bytes,
-        signer: Signer,
+        signer: SigningKey,
     ) -> None:
         self._catalogue = catalogue
         self._cells_key = cells_key

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.core import observation
 from hub.core.catalogue.model import Catalogue, Domain
+from hub.core.keys import SigningKey
 from hub.core.log import PARTITIONS_FACTS, Incoming, Send, Source
 from hub.core.messages import Close
 from hub.core.observation import Codec, Observation, Vintage
@@ -25,17 +26,9 @@ CELLS = Source(topic="hub.cells", partition=0, log=b"c" * 16)
 MONTHS = [f"2025-{month:02}" for month in range(1, 13)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signing:
-    """A release key."""
-
-    key_id: str = "release-1"
-    private: Ed25519PrivateKey = field(
-        default_factory=lambda: Ed25519PrivateKey.from_private_bytes(b"k" * 32)
-    )
-
-
-SIGNER = Signing()
+SIGNER = SigningKey(
+    key_id="release-1", private=Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+)
 
 
 def release(catalogue: Catalogue = CATALOGUE) -> Release:
