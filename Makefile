@@ -39,6 +39,7 @@ docs: install
 	$(BIN)/kerwen catalogue docs
 
 lock: install
+	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url \
 	  --no-emit-trusted-host --no-emit-find-links --no-annotate --no-header \
 	  --strip-extras --allow-unsafe --all-extras -o requirements.lock pyproject.toml
