@@ -129,9 +129,7 @@ def test_ministry_topic_is_parsed_back() -> None:
 
 def test_a_table_cannot_take_the_name_of_the_manifests(catalogue: Catalogue) -> None:
     """A table called `vintages` is refused."""
-    table = next(iter(catalogue.tables.values()), None)
-    if table is None:
-        pytest.skip("no tables in this catalogue")
+    table = next(iter(catalogue.tables.values()))
     taken = replace(table, id="vintages", internal=False)
 
     with pytest.raises(CatalogueError, match="vintages"):
