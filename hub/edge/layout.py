@@ -81,6 +81,12 @@ def _settle(client: KafkaAdminClient, present: list[Topic]) -> tuple[str, ...]:
         ],
         config_filter="all",
     )["topic"]
+    for topic in present:
+        if not set(topic.config) <= set(said.get(topic.name, ())):
+            # Listed by one answer, unknown to the next: it is on its way out.
+            raise RetriableError(
+                f"topic {topic.name} is being deleted; run the same command again"
+            )
     differing = [
         topic
         for topic in present

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from hub.core import bundle
@@ -43,6 +44,15 @@ def first(hub: Supervisor, topic: str, partition: int, count: int) -> list[Incom
     """The first messages of a partition."""
     with kafka.consumer(hub.settings, "admin") as reader:
         return list(kafka.read(reader, topic, partition, 0, count))
+
+
+def delete(client: KafkaAdminClient, name: str) -> None:
+    """Delete a topic and wait until no answer of the broker lists it."""
+    client.delete_topics([name])
+    deadline = time.monotonic() + 30
+    while any(topic["name"] == name for topic in client.describe_topics()):
+        assert time.monotonic() < deadline, "the topic does not go"
+        time.sleep(0.1)
 
 
 def test_applying_again_changes_nothing(
@@ -118,7 +128,7 @@ def test_a_topic_made_again_is_another_log(
     """Deleting and re-creating a topic gives its log another uuid."""
     before = broker.logs(bare_hub.settings, "release", [VINTAGES], registry)
     with kafka.admin(bare_hub.settings) as client:
-        client.delete_topics([VINTAGES])
+        delete(client, VINTAGES)
     changes = broker.apply(bare_hub.settings, catalogue, author)
     after = broker.logs(bare_hub.settings, "release", [VINTAGES], registry)
 
@@ -138,7 +148,7 @@ def test_a_run_that_broke_off_is_completed(
     settings = bare_hub.settings
     topic = next(topic for topic in topics(catalogue) if topic.name == name)
     with kafka.admin(settings) as client:
-        client.delete_topics([name])
+        delete(client, name)
         layout.create(client, catalogue)
         ids = layout.identities(client, [one.name for one in topics(catalogue)])
     broken = broker._genesis(topic, 0, catalogue, author, ids[name])
