@@ -113,7 +113,9 @@ def audit(
 
 
 def write_cells(audited: Audit, path: Path) -> None:
-    """The true cells as JSON lines; for custodians only."""
+    """The true cells as JSON lines; for custodians only, so the file is theirs only."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
     audited.recounted.write_ndjson(path)
 
 

@@ -222,8 +222,3 @@ def _control(message: Incoming) -> object:
         return decode(message.value)
     except EnvelopeError:
         return None
-
-
-def only(close: Close, tables: tuple[str, ...]) -> Close:
-    """The same cut, looked at for some tables."""
-    return replace(close, tables=tables) if tables else close
