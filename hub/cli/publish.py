@@ -20,6 +20,8 @@ from hub.cli.output import Output
 from hub.core.errors import InvalidError, UsageError
 from hub.publisher import mapping
 from hub.publisher.publish import Session
+from hub.publisher.sources.files import FORMS
+from hub.publisher.sources.rows import Said
 from hub.publisher.summary import Summary
 
 _FILE_BYTES_MAX = 1 << 20
@@ -30,13 +32,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     ministry.arguments(parser)
     parser.add_argument("--dataflow", help="what the files hold, e.g. border_crossing")
     parser.add_argument(
-        "file", nargs="*", type=Path, help="CSV files; none: send what waits"
+        "file", nargs="*", type=Path, help="files; none: send what waits"
     )
     parser.add_argument(
         "--mapping", type=Path, help="TOML file: which column is which field"
     )
     parser.add_argument("--encoding", help="of the files (default: recognised)")
     parser.add_argument("--delimiter", help="of the files (default: recognised)")
+    parser.add_argument(
+        "--format", choices=sorted(FORMS), help="of the files (default: recognised)"
+    )
+    parser.add_argument("--sheet", help="of a workbook (default: the only visible one)")
     parser.add_argument(
         "--again", action="store_true", help="publish a known file once more"
     )
@@ -86,8 +92,12 @@ def _publish(opened: Session, args: argparse.Namespace, path: Path) -> Summary:
             args.dataflow,
             path,
             mapping=_mapping(args, opened),
-            encoding=args.encoding,
-            delimiter=args.delimiter,
+            said=Said(
+                form=args.format,
+                encoding=args.encoding,
+                delimiter=args.delimiter,
+                sheet=args.sheet,
+            ),
             again=args.again,
             resend=args.resend,
             wait_seconds=args.wait,
@@ -173,6 +183,10 @@ def _content(one: Summary) -> dict[str, Any]:
         "batches": one.batches,
         "rejected": one.source.rejected,
         "emptied": dict(one.source.emptied),
+        "deviations": [
+            {"kind": kind, "carrier": carrier, "count": count}
+            for (kind, carrier), count in sorted(one.source.deviations.items())
+        ],
         "seconds": round(one.seconds, 2),
     }
 

@@ -28,6 +28,7 @@ Example::
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,10 @@ _KEYS = {
     "record_id": list,
     "separator": str,
     "fields": dict,
+    "sheet": str,
+    "header": int,
+    "sql": dict,
+    "paxlst": dict,
 }
 _FIELD_KEYS = {
     "column": str,
@@ -62,6 +67,9 @@ _FIELD_KEYS = {
     "unparseable": str,
 }
 DECIMALS_MAX = 6
+HEADER_ROW_MAX = 100
+COLUMNS_MAX = 2_000
+"""Columns of a file; with more it is not a table of records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +108,9 @@ class Mapping:
         name: File name, for error texts; empty for the mapping by field names.
         text: What it was read from: part of what identifies a publication.
         nulls: Texts that mean "no value", beside the empty one.
+        sheet: Of a workbook; None: the only visible one.
+        header: Row of a workbook that names the columns.
+        tables: ``[sql]`` and ``[paxlst]`` as written; their adapters check them.
     """
 
     name: str
@@ -109,6 +120,9 @@ class Mapping:
     nulls: tuple[str, ...] = ()
     ignore: frozenset[str] = frozenset()
     cells: Dictionary[str, Cell] = field(default_factory=dict)
+    sheet: str | None = None
+    header: int = 1
+    tables: Dictionary[str, Dictionary[str, object]] = field(default_factory=dict)
 
     def columns(self) -> set[str]:
         """Every column that is read."""
@@ -155,6 +169,9 @@ def load(text: str, name: str, dataflow: Dataflow) -> Mapping:
     delimiter = raw.get("delimiter")
     if delimiter is not None and (len(delimiter) != 1 or not delimiter.isascii()):
         raise place.error("delimiter", "must be one ASCII character")
+    header = raw.get("header", 1)
+    if not 1 <= header <= HEADER_ROW_MAX:
+        raise place.error("header", f"must lie between 1 and {HEADER_ROW_MAX}")
     return Mapping(
         name=name,
         text=text,
@@ -163,6 +180,9 @@ def load(text: str, name: str, dataflow: Dataflow) -> Mapping:
         nulls=tuple(raw.get("nulls", ())),
         ignore=frozenset(raw.get("ignore", ())),
         cells=cells,
+        sheet=raw.get("sheet"),
+        header=header,
+        tables={name: raw[name] for name in ("sql", "paxlst") if name in raw},
     )
 
 
@@ -185,7 +205,12 @@ def check_header(
     Raises:
         InvalidError: Duplicate, missing or unknown columns, with the mend.
     """
-    twice = {name for name in header if header.count(name) > 1}
+    if len(header) > COLUMNS_MAX:
+        raise InvalidError(
+            f"{path}: line 1: {len(header):,} columns, at most {COLUMNS_MAX:,} are "
+            "read; publish only the columns that are asked for"
+        )
+    twice = [name or "(no name)" for name, n in Counter(header).items() if n > 1]
     if twice:
         raise InvalidError(
             f"{path}: line 1: column {_list(twice)} stands twice; rename or remove one"

@@ -12,7 +12,6 @@ Rules (design: publisher):
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -20,27 +19,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-import polars as pl
-
 from hub.core import period
 from hub.core.catalogue.model import Catalogue, Dataflow
 from hub.core.errors import InvalidError, MachineError, RetriableError
 from hub.edge import keyring
 from hub.edge.settings import Settings
-from hub.publisher import batches, ledger, revisions, summary
+from hub.publisher import batches, ledger, summary
 from hub.publisher.answers import Answers
 from hub.publisher.broker import Broker, KafkaBroker
 from hub.publisher.courier import Courier, Tell
-from hub.publisher.entries import Parcel, Place, Publication
+from hub.publisher.entries import Publication
+from hub.publisher.filling import Filler
 from hub.publisher.mapping import Mapping
-from hub.publisher.refusals import Refusals, refuse_list
 from hub.publisher.sealing import (
     DECLARATION,
     Sealer,
-    publication_key,
     sealer,
 )
-from hub.publisher.sources import csv
+from hub.publisher.sources.rows import NOTHING_SAID, Said
 from hub.publisher.spool import Spool
 from hub.publisher.summary import Source, Summary
 
@@ -124,8 +120,7 @@ class Session:
         path: Path,
         *,
         mapping: Mapping | None = None,
-        encoding: str | None = None,
-        delimiter: str | None = None,
+        said: Said = NOTHING_SAID,
         again: bool = False,
         resend: bool = False,
         wait_seconds: float = 60.0,
@@ -135,10 +130,9 @@ class Session:
 
         Args:
             dataflow: Its id.
-            path: A CSV file.
+            path: A file in one of the forms that have an adapter.
             mapping: None where the header names the schema's fields.
-            encoding: Declared encoding of the file.
-            delimiter: Declared delimiter of the file.
+            said: What is declared about the file.
             again: New batches of a file that was published before: the hub sees its
                 rows a second time and counts them as replays.
             resend: Send every sealed batch twice: the hub sees duplicate batches.
@@ -154,8 +148,7 @@ class Session:
             dataflow,
             path,
             mapping=mapping,
-            encoding=encoding,
-            delimiter=delimiter,
+            said=said,
             again=again,
             tell=tell,
         )
@@ -171,64 +164,17 @@ class Session:
         path: Path,
         *,
         mapping: Mapping | None = None,
-        encoding: str | None = None,
-        delimiter: str | None = None,
+        said: Said = NOTHING_SAID,
         again: bool = False,
         tell: Tell | None = None,
     ) -> Publication:
         """Read and seal a file into the spool; a second time, say what is there."""
         flow = self._dataflow(dataflow)
-        refuse_list(path)
-        reading = csv.read(path, flow, mapping, encoding=encoding, delimiter=delimiter)
-        size = path.stat().st_size
-        with path.open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").digest()
-        dialect = reading.dialect
-        text = mapping.text if mapping else ""
-        key = publication_key(
-            content, flow.id, text, dialect.encoding, dialect.delimiter
+        publication, source = self.filler.file(
+            flow, path, mapping, said, again=again, tell=tell
         )
-        now_ms = self.sealer.now_ms()
-        publication = self.spool.begin(flow.id, key, path.name, now_ms, again=again)
-        if publication.finished_ms is not None:
-            return publication
-        # Sealed, compressed rows and their copy are smaller than the text they are of.
-        self.spool.room(size)
-        with Refusals(path) as refusals:
-            chunks = refusals.watch(reading.chunks)
-            rows = 0
-            for frame, numbers in batches.cut(
-                chunks, self.batch_rows, publication.last_row
-            ):
-                self._put(flow, reading.mapping, publication, frame, numbers)
-                rows += frame.height
-                if tell is not None:
-                    tell("spooled", rows, 0)
-            refusals.some(rows or publication.last_row)
-        self.spool.finish(publication, self.sealer.now_ms())
-        self._read[publication.id] = refusals.source(dialect)
+        self._read[publication.id] = source
         return publication
-
-    def _put(
-        self,
-        flow: Dataflow,
-        mapping: Mapping,
-        publication: Publication,
-        frame: pl.DataFrame,
-        numbers: list[int],
-    ) -> None:
-        """One batch into the spool, with the revisions its source does not have."""
-
-        def make(place: Place) -> Parcel:
-            rows = frame
-            if "revision" not in mapping.cells:
-                rows = revisions.fill(self.spool.connection, flow, frame)
-            elif "action" not in mapping.cells:
-                rows = revisions.act(frame)
-            content = batches.records(flow, rows, numbers, publication.id)
-            return self.sealer.seal(flow, content, place)
-
-        self.spool.put(flow.id, self.sealer.entropy, make)
 
     def declare(
         self, dataflow: str, label: str, *, complete: bool = True, nil: bool = False
@@ -296,6 +242,11 @@ class Session:
         if resent is None:
             return waiting
         return max(waiting, ledger.unanswered(self.spool, resent, stopped))
+
+    @property
+    def filler(self) -> Filler:
+        """Puts what is read into the spool."""
+        return Filler(sealer=self.sealer, spool=self.spool, batch_rows=self.batch_rows)
 
     def summary(self, publication: Publication, notes: tuple[str, ...] = ()) -> Summary:
         """What a publication came to so far."""

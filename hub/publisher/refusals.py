@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from hub.core.errors import InvalidError, MachineError
-from hub.publisher.sources.csv import Dialect
-from hub.publisher.sources.rows import Chunk, Rejected
+from hub.publisher.sources.rows import Chunk, Reading, Rejected
 from hub.publisher.summary import Source
 
 SUFFIX = ".rejected.csv"
@@ -90,13 +89,15 @@ class Refusals:
             f"{one.what}; {one.mend}. No row could be read; all are in {self.file}"
         )
 
-    def source(self, dialect: Dialect) -> Source:
+    def source(self, reading: Reading) -> Source:
         """What reading gave."""
         return Source(
             rejected=self.rows,
             rejected_file=self.file if self.rows else None,
             emptied=dict(self._emptied),
-            dialect=dialect,
+            dialect=reading.dialect,
+            deviations=dict(reading.deviations),
+            notes=reading.notes,
         )
 
 

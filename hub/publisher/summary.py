@@ -19,7 +19,7 @@ from pathlib import Path
 from hub.core.messages import Receipt, decode_as
 from hub.publisher import ledger
 from hub.publisher.entries import Item, Publication, State
-from hub.publisher.sources.csv import Dialect
+from hub.publisher.sources.rows import Dialect
 from hub.publisher.spool import Spool
 
 
@@ -31,12 +31,16 @@ class Source:
         rejected: Rows refused at the source.
         rejected_file: Where they are listed, None if there are none.
         emptied: Values set to null because the mapping said so, by field.
+        deviations: From the source's standard, by kind and by whose they are.
+        notes: What a person should know about the source.
     """
 
     rejected: int = 0
     rejected_file: Path | None = None
     emptied: Mapping[str, int] = field(default_factory=dict)
     dialect: Dialect | None = None
+    deviations: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,7 @@ def of(
         batches=total["batches"],
         known=publication.finished_ms is not None,
         source=source,
-        notes=notes,
+        notes=(*source.notes, *notes),
     )
 
 

@@ -19,7 +19,7 @@ from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError
 from hub.edge.files import read_catalogue
 from hub.publisher.sources import csv, encoding
-from hub.publisher.sources.rows import Chunk
+from hub.publisher.sources.rows import NOTHING_SAID, Chunk, Dialect, Said
 
 TEXT = (
     "record_id;family_name;given_name\n"
@@ -45,9 +45,11 @@ def header_only(catalogue: Catalogue) -> Any:
     return made
 
 
-def read(path: Path, flow: Any, **options: Any) -> tuple[csv.Dialect, list[Chunk]]:
+def read(
+    path: Path, flow: Any, said: Said = NOTHING_SAID, **options: Any
+) -> tuple[Dialect, list[Chunk]]:
     """Dialect and chunks of a file."""
-    reading = csv.read(path, flow, **options)
+    reading = csv.read(path, flow, None, said, **options)
     return reading.dialect, list(reading.chunks)
 
 
@@ -86,7 +88,7 @@ def test_other_encodings_are_asked_for(
 
     with pytest.raises(InvalidError, match="--encoding"):
         read(path, header_only(catalogue))
-    _, chunks = read(path, header_only(catalogue), encoding=written)
+    _, chunks = read(path, header_only(catalogue), Said(encoding=written))
     assert chunks[0].frame["family_name"][1] == text.split("\n")[2].split(";")[1]
 
 
@@ -102,9 +104,9 @@ def test_a_wrong_declaration_names_the_line(
     path.write_bytes(b"record_id,family_name,given_name\n1,a,b\n2,\xff,c\n")
 
     with pytest.raises(InvalidError, match="line 3: not utf-8"):
-        read(path, header_only(catalogue), encoding="utf-8")
+        read(path, header_only(catalogue), Said(encoding="utf-8"))
     with pytest.raises(InvalidError, match="unknown"):
-        read(path, header_only(catalogue), encoding="martian")
+        read(path, header_only(catalogue), Said(encoding="martian"))
 
 
 @given(
@@ -122,8 +124,8 @@ def test_pieces_may_be_of_any_size(names: list[str], written: str, chunk: int) -
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.csv"
         path.write_bytes(out.getvalue().encode(written))
-        whole = read(path, flow, encoding=written)[1]
-        cut = read(path, flow, encoding=written, chunk_bytes=chunk)[1]
+        whole = read(path, flow, Said(encoding=written))[1]
+        cut = read(path, flow, Said(encoding=written), chunk_bytes=chunk)[1]
 
     assert pl.concat(c.frame for c in whole).equals(pl.concat(c.frame for c in cut))
 

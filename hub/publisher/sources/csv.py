@@ -15,7 +15,6 @@ import csv
 import itertools
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub.core.catalogue.model import Dataflow
@@ -25,43 +24,18 @@ from hub.publisher.mapping import Mapping
 from hub.publisher.sources import encoding as encodings
 from hub.publisher.sources.fields import apply
 from hub.publisher.sources.records import Reader
-from hub.publisher.sources.rows import Chunk
+from hub.publisher.sources.rows import NOTHING_SAID, Dialect, Reading, Said
 
 HEADER_BYTES_MAX = 64 << 10
 """A header longer than this is no header."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
-    """How a file was read."""
-
-    encoding: str
-    delimiter: str
-    columns: tuple[str, ...]
-    mapping: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A file that was opened and whose header fits.
-
-    Attributes:
-        chunks: Its rows, once; reading ends with the file closed.
-    """
-
-    path: Path
-    dialect: Dialect
-    mapping: Mapping = field(repr=False)
-    chunks: Iterator[Chunk] = field(repr=False)
 
 
 def read(
     path: Path,
     dataflow: Dataflow,
     mapping: Mapping | None = None,
+    said: Said = NOTHING_SAID,
     *,
-    encoding: str | None = None,
-    delimiter: str | None = None,
     chunk_bytes: int = encodings.CHUNK_BYTES,
 ) -> Reading:
     """Open a CSV file for a dataflow.
@@ -70,15 +44,14 @@ def read(
         path: The file.
         dataflow: Whose provider schema the rows are given.
         mapping: None where the header names the schema's fields.
-        encoding: Declared encoding; wins over the mapping and the file.
-        delimiter: Declared delimiter; the same.
+        said: Encoding and delimiter declared here win over mapping and file.
         chunk_bytes: How much is read at once.
 
     Raises:
         InvalidError: If the file, its header, encoding or delimiter is unusable.
     """
-    wanted = encoding or (mapping.encoding if mapping else None)
-    cut = delimiter or (mapping.delimiter if mapping else None)
+    wanted = said.encoding or (mapping.encoding if mapping else None)
+    cut = said.delimiter or (mapping.delimiter if mapping else None)
     try:
         with path.open("rb") as stream:
             head = stream.read(encodings.HEAD_BYTES)
@@ -105,7 +78,6 @@ def read(
     reader = Reader(delimiter=cut, columns=header, row=2, line=line)
     records = reader.read(itertools.chain([rest], pieces))
     return Reading(
-        path=path,
         dialect=Dialect(
             encoding=encodings.spoken(name),
             delimiter=cut,

@@ -11,11 +11,15 @@ Rules (docs/data-path.md, publisher):
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from hub.publisher.mapping import Mapping
 
 Numbers = npt.NDArray[np.int64]
 
@@ -63,3 +67,61 @@ class Chunk:
     rows: Numbers = field(repr=False)
     rejected: tuple[Rejected, ...] = ()
     emptied: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a person declared about a file; None is found out or in the mapping.
+
+    Attributes:
+        form: One of :data:`hub.publisher.sources.files.FORMS`.
+        sheet: Of a workbook.
+    """
+
+    form: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+
+
+NOTHING_SAID = Said()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How a source was read.
+
+    Attributes:
+        mapping: Name of the mapping, empty for the one by field names.
+    """
+
+    encoding: str = ""
+    delimiter: str = ""
+    columns: tuple[str, ...]
+    mapping: str
+    form: str = "csv"
+    sheet: str = ""
+
+    def words(self) -> tuple[str, ...]:
+        """What, beside content and mapping, makes two readings different."""
+        if self.form == "csv":
+            return self.encoding, self.delimiter
+        return self.form, self.encoding, self.sheet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A source that was opened and whose columns fit.
+
+    Attributes:
+        chunks: Its rows, once; reading ends with the source closed.
+        deviations: Filled while reading: how often what was read was not as its
+            standard says, by kind and by whose it is (a carrier).
+        notes: Filled when it was opened: what a person should know, in sentences.
+    """
+
+    dialect: Dialect
+    mapping: Mapping = field(repr=False)
+    chunks: Iterator[Chunk] = field(repr=False)
+    deviations: Counter[tuple[str, str]] = field(default_factory=Counter)
+    notes: tuple[str, ...] = ()

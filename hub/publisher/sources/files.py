@@ -1,0 +1,74 @@
+"""Which adapter reads a file: declared, or told by what the file begins with.
+
+Rules:
+
+- Content decides, not the name: ministries rename files as they like.
+- What no adapter reads but people send (old workbooks, PDF, ZIP of files) is refused by
+  what it is, with what to do about it.
+- A compressed file is never unpacked here: how much comes out of it is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from hub.core.catalogue.model import Dataflow
+from hub.core.errors import InvalidError
+from hub.publisher.mapping import Mapping
+from hub.publisher.sources import csv
+from hub.publisher.sources.rows import NOTHING_SAID, Reading, Said
+
+LOOK_BYTES = 64 << 10
+"""How much of a file is looked at to tell its form."""
+
+Adapter = Callable[[Path, Dataflow, Mapping | None, Said], Reading]
+
+FORMS: dict[str, Adapter] = {
+    "csv": csv.read,
+}
+"""Adapters of files by the name of their form."""
+
+_FOREIGN = (
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file; save it as .xlsx or as CSV"),
+    (b"%PDF", "a PDF; export the rows as CSV"),
+    (b"\x1f\x8b", "compressed; unpack it first"),
+    (b"BZh", "compressed; unpack it first"),
+    (b"7z\xbc\xaf", "compressed; unpack it first"),
+    (b"Rar!", "compressed; unpack it first"),
+    (b"SQLite format 3", "a database; read it with [sql] in a mapping"),
+)
+
+
+def read(
+    path: Path,
+    dataflow: Dataflow,
+    mapping: Mapping | None = None,
+    said: Said = NOTHING_SAID,
+) -> Reading:
+    """Open a file with the adapter of its form.
+
+    Raises:
+        InvalidError: The file, its form or its columns are unusable.
+    """
+    form = said.form or tell(path)
+    if form not in FORMS:
+        raise InvalidError(f"format {form!r} is unknown; known: {', '.join(FORMS)}")
+    return FORMS[form](path, dataflow, mapping, said)
+
+
+def tell(path: Path) -> str:
+    """The form of a file by its first bytes.
+
+    Raises:
+        InvalidError: It cannot be read, or is of a form that no adapter reads.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(LOOK_BYTES)
+    except OSError as error:
+        raise InvalidError(f"{path}: cannot be read: {error.strerror}") from error
+    for mark, what in _FOREIGN:
+        if head.startswith(mark):
+            raise InvalidError(f"{path}: this is {what}")
+    return "csv"
