@@ -12,20 +12,23 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from hub.core import persons
-from hub.core.catalogue.model import Catalogue
+from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.identity import hashing, keys
+from hub.core.identity.composites import Linkage
+from hub.core.identity.forms import with_number_forms
 from hub.edge.files import read_catalogue
 from hub.trials import demo, febrl
 from hub.trials.sample import papers, population
 from hub.trials.sample.write import write
 
-SECRET = b"s" * 32
+SECRET = febrl.SECRET
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "febrl.toml"
 COUNTRY = 6_000_000
 SHOWN = 300_000
@@ -43,23 +46,23 @@ def main() -> None:
     parser.add_argument("--persons", type=int, default=20_000, help="of the sample")
     args = parser.parse_args()
     catalogue = read_catalogue()
-    everything = keys.COMPOSITES
+    everything = catalogue.linkage[Domain.MOBILITY]
     with tempfile.TemporaryDirectory() as name:
         files = febrl.fetch(Path(name) / "febrl")
         rows = sample(Path(name) / "sample", catalogue, args.persons)
-        for composites in (everything[:4], everything):
-            vars(keys)["COMPOSITES"] = composites
+        for composites in (everything.composites[:4], everything.composites):
+            how = replace(everything, composites=composites)
             print(f"\n{len(composites)} composites")
-            strangers(files, catalogue)
-            own(rows)
-    alike()
+            strangers(files, catalogue, how)
+            own(rows, how)
+    alike(everything)
 
 
-def strangers(files: dict[str, Path], catalogue: Catalogue) -> None:
+def strangers(files: dict[str, Path], catalogue: Catalogue, how: Linkage) -> None:
     """FEBRL."""
     flow = catalogue.dataflows[febrl.DATAFLOW]
     known = febrl.mapping(EXAMPLE, catalogue)
-    for name, records, pairs in febrl.linkage(files, flow, known, SECRET):
+    for name, records, pairs in febrl.linkage(files, flow, known, how):
         print(f"{name:24} {records:6,} records", said(pairs))
 
 
@@ -96,7 +99,8 @@ def sample(folder: Path, catalogue: Catalogue, size: int) -> pl.DataFrame:
             .with_columns(pl.col("birth_date").str.to_date("%Y-%m-%d", strict=False))
             .select(*BLOCK, "person", "record")
         )
-    return keys.with_number_forms(pl.concat(found))
+    how = catalogue.linkage[Domain.MOBILITY]
+    return with_number_forms(pl.concat(found), how.placeholders)
 
 
 def record(member: str, dataflow: str, record_id: pl.Expr) -> pl.Expr:
@@ -105,10 +109,10 @@ def record(member: str, dataflow: str, record_id: pl.Expr) -> pl.Expr:
     return hashing.keyed(SECRET, "record", parts).alias("record")
 
 
-def own(rows: pl.DataFrame) -> None:
+def own(rows: pl.DataFrame, how: Linkage) -> None:
     """The sample against its truth, all and by sex, and what making keys costs."""
     began = time.process_time()
-    known = keys.linked(rows, SECRET)
+    known = keys.with_keys(rows, how, SECRET)
     seconds = time.process_time() - began
     whose = persons.components(dict(known.select("sig", "keys").unique().iter_rows()))
     # A record id that carries the number is what `febrl.pairs` reads.
@@ -124,27 +128,27 @@ def own(rows: pl.DataFrame) -> None:
     print(f"keys: {rows.height / seconds:,.0f} rows a CPU second, {size:.0f} bytes")
 
 
-def alike() -> None:
+def alike(how: Linkage) -> None:
     """For every composite: other persons with one's own key, in a whole country."""
     people = population.make(7, SHOWN, 2025, 1)
     who = np.arange(SHOWN)
     rng = np.random.default_rng(1)
     block = papers.show(people, who, np.full(SHOWN, DAY), papers.PERMITS, rng)
     shown = pl.DataFrame(block).with_columns(pl.Series("record", who))
-    shown = keys.with_number_forms(
+    shown = with_number_forms(
         shown.with_columns(
             pl.col("birth_date").cast(pl.Date),
             record("sms", febrl.DATAFLOW, pl.col("record")),
-        )
+        ),
+        how.placeholders,
     )
-    made = keys.linked(shown, SECRET)["keys"].to_list()
+    made = keys.with_keys(shown, how, SECRET)["keys"].to_list()
     entries = pl.Series([e for one in made for e in persons.entries_of(one)])
     shared = entries.value_counts(name="rows").rename({entries.name: "entry"})
-    for composite in keys.COMPOSITES:
+    for composite in how.composites:
         tier = shared.filter(pl.col("entry").bin.starts_with(bytes([composite.tier])))
         others = int((tier["rows"].cast(pl.Int64) * (tier["rows"] - 1)).sum()) / SHOWN
-        name = " + ".join(composite.components)
-        print(f"{composite.tier} {name:44} {others * COUNTRY / SHOWN:.4f}")
+        print(f"{composite.tier} {composite.text:44} {others * COUNTRY / SHOWN:.4f}")
 
 
 if __name__ == "__main__":

@@ -279,7 +279,8 @@ class _Step:
         )
         accepted, bad = validate(frame, form.flow, form.checks)
         secret = self._keys.pseudonyms[form.flow.domain]
-        self._arrow.add(form.flow.id, pseudonymise(accepted, form.flow, secret))
+        made = pseudonymise(accepted, form.flow, form.linkage, secret)
+        self._arrow.add(form.flow.id, made)
         refused: dict[int, list[Refused]] = {}
         places = frame.select("origin_offset", "origin_row")[[one.row for one in bad]]
         for one, (offset, row) in zip(bad, places.iter_rows(), strict=True):

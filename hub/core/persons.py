@@ -5,9 +5,10 @@ Rules (design: identity; delivery, rule 9):
 - A *signature* is a distinct set of person keys, made at intake; records that agree
   in all keys share one. Its *entries* are tier (1 byte) and key (16 bytes); tier 0 is
   a valid personal number, a higher tier is weaker evidence.
-- A key held by more than :data:`CAP` signatures is *hot* and joins nobody: it says
-  "common", not "same".
-- Two different personal numbers are never one person, hot or not.
+- A key held by more signatures than :attr:`Rules.cap` is *hot* and joins nobody: it
+  says "common", not "same".
+- Where the catalogue says so, two different keys of tier 0 (personal numbers) are never
+  one person, hot or not.
 - A *closure* is all that shared keys could join. Inside it keys are taken in the order
   (tier, key) and signatures in their order; a join that would put two personal
   numbers together is refused. So strong evidence wins, and no arrival order shows.
@@ -21,10 +22,8 @@ persons never have the same id, and a closure has an id of its own for each pers
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
-
-CAP = 64
-"""More signatures than this on one key make it hot; also what one look-up may cost."""
 
 ENTRY_SIZE = 17
 SIGNATURE_SIZE = 12
@@ -42,6 +41,30 @@ Placing = tuple[int, bytes]
 """Where a signature belongs: what its closure is, and the mark of its person."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the catalogue decides about joining.
+
+    Attributes:
+        cap: More signatures than this on one key make it hot; also what one look-up
+            may cost.
+        exclusive: Whether different numbers are different persons.
+    """
+
+    cap: int = 64
+    exclusive: bool = True
+
+    def numbers(self, entries: Iterable[bytes]) -> frozenset[bytes]:
+        """The entries that keep persons apart."""
+        if not self.exclusive:
+            return frozenset()
+        return frozenset(entry for entry in entries if entry[0] == TIER_NUMBER)
+
+
+RULES = Rules()
+"""Where nothing is declared: signatures of records that name no person."""
+
+
 def entries_of(keys: bytes) -> list[bytes]:
     """The entries in packed `keys`, least first."""
     return [keys[at : at + ENTRY_SIZE] for at in range(0, len(keys), ENTRY_SIZE)]
@@ -52,26 +75,23 @@ def person_of(mark: bytes) -> bytes:
     return blake2b(mark, digest_size=16, person=b"kerwen person").digest()
 
 
-def numbers_of(entries: Iterable[bytes]) -> frozenset[bytes]:
-    """The personal numbers among `entries`."""
-    return frozenset(entry for entry in entries if entry[0] == TIER_NUMBER)
-
-
-def components(signatures: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+def components(
+    signatures: Mapping[bytes, bytes], rules: Rules = RULES
+) -> dict[bytes, bytes]:
     """The person of every signature, from all of them and their packed keys."""
     counts: dict[bytes, int] = {}
     for keys in signatures.values():
         for entry in entries_of(keys):
             counts[entry] = counts.get(entry, 0) + 1
-    hot = {entry for entry, count in counts.items() if count > CAP}
+    hot = {entry for entry, count in counts.items() if count > rules.cap}
     return {
         signature: person_of(mark)
-        for signature, (_, mark) in placings(signatures, hot).items()
+        for signature, (_, mark) in placings(signatures, hot, rules).items()
     }
 
 
 def placings(
-    signatures: Mapping[bytes, bytes], hot: Collection[bytes]
+    signatures: Mapping[bytes, bytes], hot: Collection[bytes], rules: Rules
 ) -> dict[bytes, Placing]:
     """Where every signature belongs, given whole closures and their hot keys."""
     forest = Forest()
@@ -85,33 +105,34 @@ def placings(
         members[signature] = signatures[signature]
     placed: dict[bytes, Placing] = {}
     for members in closures.values():
-        placed.update(_place(members, hot))
+        placed.update(_place(members, hot, rules))
     return placed
 
 
 def _place(
-    members: Mapping[bytes, bytes], hot: Collection[bytes]
+    members: Mapping[bytes, bytes], hot: Collection[bytes], rules: Rules
 ) -> dict[bytes, Placing]:
     """The placings in one closure, whose members come in order."""
     entries = {entry for keys in members.values() for entry in entries_of(keys)}
-    numbers = numbers_of(entries)
+    numbers = rules.numbers(entries)
     if len(numbers) <= 1:
         own = entries.difference(hot)
         mark = min(own, default=fallback(members))
         kind = PLAIN if not numbers else NUMBERED if numbers <= own else CONTESTED
         return dict.fromkeys(members, (kind, mark))
-    marks = _divide(members, hot)
+    marks = _divide(members, hot, rules)
     return {signature: (CONTESTED, mark) for signature, mark in marks.items()}
 
 
 def _divide(
-    members: Mapping[bytes, bytes], hot: Collection[bytes]
+    members: Mapping[bytes, bytes], hot: Collection[bytes], rules: Rules
 ) -> dict[bytes, bytes]:
     """The marks in a closure that holds several personal numbers."""
     holders = _holders(members, hot)
     forest = Forest()
     numbers = {
-        signature: numbers_of(entries_of(keys)) for signature, keys in members.items()
+        signature: rules.numbers(entries_of(keys))
+        for signature, keys in members.items()
     }
     for entry in sorted(holders):
         _join_agreeing(forest, holders[entry], numbers)

@@ -17,6 +17,7 @@ from hub.core.avro import fingerprint
 from hub.core.catalogue.model import Catalogue, Dataflow, Member
 from hub.core.catalogue.schemas import records_schema
 from hub.core.errors import InvalidError
+from hub.core.identity.composites import Linkage
 from hub.core.keys import KeyRegistry
 from hub.core.topics import ministry_topic, providers
 from hub.core.validate import Check, checks_of
@@ -30,12 +31,14 @@ class Form:
         mark: Fingerprint of the provider schema.
         checks: What is asked of a row.
         output: Schema of the pseudonymised rows.
+        linkage: What its persons are known by, None without any.
     """
 
     flow: Dataflow
     mark: bytes
     checks: tuple[Check, ...]
     output: str
+    linkage: Linkage | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,4 +98,5 @@ def _form(flow: Dataflow, catalogue: Catalogue) -> Form:
         mark=fingerprint(flow.schema),
         checks=checks_of(flow, catalogue.codelists),
         output=records_schema(flow),
+        linkage=catalogue.linkage.get(flow.domain),
     )

@@ -27,6 +27,7 @@ import polars as pl
 from hub.core import persons
 from hub.core.catalogue.model import Catalogue, Dataflow, Domain
 from hub.core.errors import InvalidError, RetriableError
+from hub.core.identity.composites import Linkage
 from hub.core.identity.pseudonyms import pseudonymise
 from hub.core.log import Source
 from hub.core.rulebook import Rulebook
@@ -57,6 +58,8 @@ DIGESTS = {
 
 DATAFLOW = "residence_permit"
 FETCH_SECONDS_MAX = 120
+SECRET = b"s" * 32
+"""Who is who does not depend on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +143,11 @@ def number() -> pl.Expr:
 
 
 def pseudonyms(
-    frame: pl.DataFrame, flow: Dataflow, member: str, secret: bytes
+    frame: pl.DataFrame,
+    flow: Dataflow,
+    linkage: Linkage,
+    member: str,
+    secret: bytes,
 ) -> pl.DataFrame:
     """``record_id``, ``record``, ``sig`` and ``keys`` of rows, as intake makes them."""
     arrived = frame.with_columns(
@@ -150,15 +157,15 @@ def pseudonyms(
         pl.lit(member).alias("member"),
         pl.lit(flow.id).alias("named"),
     )
-    made = pseudonymise(arrived, flow, secret)
+    made = pseudonymise(arrived, flow, linkage, secret)
     return made.select(frame["record_id"], "record", "sig", "keys")
 
 
-def resolve(known: pl.DataFrame) -> pl.DataFrame:
+def resolve(known: pl.DataFrame, rules: persons.Rules) -> pl.DataFrame:
     """``record_id`` and ``person`` by the pure functions, from :func:`pseudonyms`."""
     short = known.with_columns(pl.col("sig").bin.head(persons.SIGNATURE_SIZE))
     signatures = dict(short.select("sig", "keys").unique("sig").iter_rows())
-    whose = persons.components(signatures)
+    whose = persons.components(signatures, rules)
     return short.select(
         "record_id",
         pl.Series("person", [whose[sig] for sig in short["sig"]], dtype=pl.Binary),
@@ -208,13 +215,14 @@ def _count(known: pl.DataFrame, *by: str) -> int:
 
 
 def linkage(
-    files: dict[str, Path], flow: Dataflow, known: mappings.Mapping, secret: bytes
+    files: dict[str, Path], flow: Dataflow, known: mappings.Mapping, how: Linkage
 ) -> Iterator[tuple[str, int, Pairs]]:
     """Name, records and pairs of each known task, by the pure functions."""
     read = {
-        name: pseudonyms(rows(path, flow, known), flow, "sms", secret)
+        name: pseudonyms(rows(path, flow, known), flow, how, "sms", SECRET)
         for name, path in files.items()
     }
+    rules = persons.Rules(cap=how.cap, exclusive=how.exclusive)
     one, other = read["dataset4a.csv"], read["dataset4b.csv"]
     tasks = {
         "dataset1": read["dataset1.csv"],
@@ -226,4 +234,4 @@ def linkage(
         ),
     }
     for name, frame in tasks.items():
-        yield name, frame.height, pairs(resolve(frame))
+        yield name, frame.height, pairs(resolve(frame, rules))

@@ -21,7 +21,7 @@ from hub.core import blocks, cells, cut
 from hub.core.aggregate import shares, snapshot
 from hub.core.blocks import InternalKey
 from hub.core.catalogue.model import Catalogue, Domain, Measure
-from hub.core.dedupe import active_facts, flows
+from hub.core.dedupe import active_facts, flows, rules_of
 from hub.core.errors import EnvelopeError
 from hub.core.indicators import batch, timeline
 from hub.core.indicators.margins import expand
@@ -111,7 +111,9 @@ def facts(
     known = flows(catalogue)
     return {
         domain: active_facts(
-            {name: pl.concat(frames) for name, frames in by_flow.items()}, known
+            {name: pl.concat(frames) for name, frames in by_flow.items()},
+            known,
+            rules_of(catalogue, domain),
         )
         for domain, by_flow in inbound.rows.items()
     }

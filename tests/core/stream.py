@@ -22,6 +22,7 @@ from hub.core.envelope.recipients import PrivateKey
 from hub.core.keys import Key, KeyRegistry, SigningKey
 from hub.core.log import ROW_LAST, START, Coordinate, Incoming, Source
 from hub.core.messages import Block, Close, decode
+from hub.core.persons import RULES
 from hub.core.stage import Result
 from hub.core.state import Memory, Overlay
 from tests.core import example
@@ -313,7 +314,7 @@ def expected(world: World, rows: Iterable[tuple[str, Row]]) -> Counter[tuple[Any
     for place, (flow, row) in enumerate(rows):
         tables.setdefault(flow, []).append((place, 0, row))
     frames = {flow: world.frame(flow, some) for flow, some in tables.items()}
-    found = active_facts(frames, EVERY)
+    found = active_facts(frames, EVERY, RULES)
     return Counter(
         (flow, *line) for flow, frame in found.items() for line in frame.rows()
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hub.core import persons
 from hub.core.dedupe import register
 from hub.core.dedupe.desk import Desk
-from hub.core.persons import components
+from hub.core.persons import RULES, Rules, components
 from hub.core.state import Memory, Overlay
 
 Signatures = Mapping[bytes, bytes]
@@ -34,9 +34,9 @@ def signature(packed: bytes) -> bytes:
     return blake2b(packed, digest_size=persons.SIGNATURE_SIZE).digest()
 
 
-def people(*packed: bytes) -> list[set[int]]:
+def people(*packed: bytes, rules: Rules = RULES) -> list[set[int]]:
     """Key-sets (by position) grouped into persons, in order."""
-    found = components({signature(one): one for one in packed})
+    found = components({signature(one): one for one in packed}, rules)
     groups: dict[bytes, set[int]] = {}
     for place, one in enumerate(packed):
         groups.setdefault(found[signature(one)], set()).add(place)
@@ -74,33 +74,37 @@ def test_mark_is_the_least_key_of_its_own() -> None:
     assert found[signature(plain)] == persons.person_of(entry(1, 3))
 
 
-def test_hot_key_joins_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_numbers_are_not_exclusive_they_join_like_any_key() -> None:
+    """The rule that keeps apart is the catalogue's."""
+    pair = keys((0, 1), (1, 7)), keys((0, 2), (1, 7))
+
+    assert people(*pair, rules=Rules(exclusive=False)) == [{0, 1}]
+
+
+def test_hot_key_joins_nobody() -> None:
     """A key over the cap says common, not same."""
-    monkeypatch.setattr(persons, "CAP", 2)
+    rules = Rules(cap=2)
     crowd = [keys((1, 7), (2, number)) for number in range(3)]
 
-    assert people(*crowd[:2]) == [{0, 1}]
-    assert people(*crowd) == [{0}, {1}, {2}]
+    assert people(*crowd[:2], rules=rules) == [{0, 1}]
+    assert people(*crowd, rules=rules) == [{0}, {1}, {2}]
 
 
-def test_person_without_a_key_of_its_own_is_still_someone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_person_without_a_key_of_its_own_is_still_someone() -> None:
     """Key-sets that hold only hot keys are persons by their signature."""
-    monkeypatch.setattr(persons, "CAP", 1)
     sets = [keys((1, 1), (1, 2)), keys((1, 1), (1, 3)), keys((1, 2), (1, 3))]
 
-    assert people(*sets) == [{0}, {1}, {2}]
+    assert people(*sets, rules=Rules(cap=1)) == [{0}, {1}, {2}]
 
 
-def test_persons_apart_have_ids_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_persons_apart_have_ids_apart() -> None:
     """A key that two persons hold names neither, also if their numbers are hot."""
-    monkeypatch.setattr(persons, "CAP", 2)
     crowds = [keys((0, 1), (2, 1)), keys((0, 1), (2, 2))]
     crowds += [keys((0, 2), (2, 3)), keys((0, 2), (2, 4))]
     pair = [keys((0, 1), (1, 7)), keys((0, 2), (1, 7))]
 
-    found = components({signature(one): one for one in (*pair, *crowds)})
+    sets = {signature(one): one for one in (*pair, *crowds)}
+    found = components(sets, Rules(cap=2))
 
     assert {found[signature(one)] for one in pair} == {
         persons.person_of(persons.fallback([signature(one)])) for one in pair
@@ -120,7 +124,7 @@ def test_two_numbers_are_never_one_person(sets: set[bytes]) -> None:
     found = components({signature(one): one for one in sets})
     numbers: dict[bytes, set[frozenset[bytes]]] = {}
     for one in sets:
-        own = persons.numbers_of(persons.entries_of(one))
+        own = RULES.numbers(persons.entries_of(one))
         numbers.setdefault(found[signature(one)], set()).add(own)
 
     assert all(
@@ -132,7 +136,8 @@ def test_two_numbers_are_never_one_person(sets: set[bytes]) -> None:
 class Registered:
     """A register beside the set it should follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules = RULES) -> None:
+        self.rules = rules
         self.memory = Memory()
         self.active: dict[bytes, bytes] = {}
         self.count = 0
@@ -144,8 +149,8 @@ class Registered:
         came = {signature(one): one for one in sorted(added)}
         came = {sign: one for sign, one in came.items() if sign not in self.active}
         left = [sign for sign in map(signature, removed) if sign in self.active]
-        before = components(self.active)
-        revision = register.revise(desk, came, register.known(desk, left))
+        before = components(self.active, self.rules)
+        revision = register.revise(desk, came, register.known(desk, left), self.rules)
         desk.flush()
         self.memory.apply(overlay.pending)
         self.active |= came
@@ -159,14 +164,16 @@ class Registered:
 
     def check(self, before: Signatures, revision: register.Revision) -> None:
         """State, result and counts must say what the batch function says."""
-        expected = components(self.active)
+        expected = components(self.active, self.rules)
         counts = Counter(
             entry for one in self.active.values() for entry in persons.entries_of(one)
         )
-        hot = {entry for entry, count in counts.items() if count > persons.CAP}
+        hot = {entry for entry, count in counts.items() if count > self.rules.cap}
         heads = {
             sign: bytes((kind,)) + mark
-            for sign, (kind, mark) in persons.placings(self.active, hot).items()
+            for sign, (kind, mark) in persons.placings(
+                self.active, hot, self.rules
+            ).items()
         }
         stored = Overlay(self.memory).scan(b"s")
 
@@ -191,22 +198,20 @@ changes = st.lists(
 )
 
 
-@pytest.mark.parametrize("cap", [1, 2, 3, 64])
+@pytest.mark.parametrize(
+    "rules", [*(Rules(cap=cap) for cap in (1, 2, 3, 64)), Rules(cap=2, exclusive=False)]
+)
 @settings(max_examples=250, deadline=None)
 @given(changes=changes)
 def test_register_follows_the_set(
-    cap: int, changes: list[tuple[set[bytes], set[int]]]
+    rules: Rules, changes: list[tuple[set[bytes], set[int]]]
 ) -> None:
     """Additions and removals in any order give what the whole set gives."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (persons, register):
-            patch.setattr(module, "CAP", cap)
-        patch.setattr(register, "FULL_SIZE", cap * persons.SIGNATURE_SIZE)
-        followed = Registered()
-        for added, places in changes:
-            there = sorted(followed.active.values())
-            removed = {there[place % len(there)] for place in places if there}
-            followed.change(added - removed, removed)
+    followed = Registered(rules)
+    for added, places in changes:
+        there = sorted(followed.active.values())
+        removed = {there[place % len(there)] for place in places if there}
+        followed.change(added - removed, removed)
 
 
 @settings(max_examples=100, deadline=None)

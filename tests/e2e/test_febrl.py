@@ -53,7 +53,8 @@ def judged(
     """Record ids of a file and the persons that the log gives to their records."""
     flow = catalogue.dataflows[febrl.DATAFLOW]
     sent = febrl.rows(path, flow, febrl.mapping(EXAMPLE, catalogue))
-    known = febrl.pseudonyms(sent, flow, member, secret)
+    how = catalogue.linkage[flow.domain]
+    known = febrl.pseudonyms(sent, flow, how, member, secret)
     return known.join(found, on="record", how="inner", validate="1:1")
 
 

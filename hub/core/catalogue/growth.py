@@ -14,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from hub.core.catalogue.model import Catalogue, Codelist, Dataflow, Table
+from hub.core.catalogue.model import Catalogue, Codelist, Dataflow, Domain, Table
 from hub.core.catalogue.tables import MEMBER_FIELD
+from hub.core.identity.composites import Linkage
+from hub.core.persons import TIER_NONE
 
 MADE = ("CL_MEMBER", "CL_DATAFLOW")
 """Codelists that follow other files; their order carries nothing."""
@@ -63,7 +65,7 @@ def breaks(old: Catalogue, new: Catalogue) -> list[str]:
     for id_, table in old.tables.items():
         if id_ in new.tables:
             found += _table(table, new.tables[id_])
-    return found
+    return found + list(_linkages(old.linkage, new.linkage))
 
 
 def _gone(
@@ -102,6 +104,26 @@ def _dataflow(old: Dataflow, new: Dataflow) -> Iterator[str]:
         for field in new.fields:
             if field.name not in former and field.required:
                 yield f"{place}: new field {field.name} is required; old rows lack it"
+
+
+def _linkages(
+    old: Mapping[Domain, Linkage], new: Mapping[Domain, Linkage]
+) -> Iterator[str]:
+    for domain, linkage in old.items():
+        if domain in new:
+            yield from _linkage(f"linkage/{domain}", linkage, new[domain])
+
+
+def _linkage(place: str, old: Linkage, new: Linkage) -> Iterator[str]:
+    if old.cap != new.cap:
+        yield f"{place}: cap was {old.cap}; keep it"
+    later = {one.tier: one for one in new.composites}
+    for one in old.composites:
+        after = later.pop(one.tier, None)
+        if after is None or (after.text, after.exclusive) != (one.text, one.exclusive):
+            yield f"{place}: tier {one.tier} removed or changed; append a new one"
+    if min(later, default=TIER_NONE) < old.composites[-1].tier:
+        yield f"{place}: tier {min(later)} is new below old ones; append it"
 
 
 def _table(old: Table, new: Table) -> Iterator[str]:

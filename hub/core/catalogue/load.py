@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 from hub.core.catalogue.check import check
 from hub.core.catalogue.flows import read_dataflow
+from hub.core.catalogue.linkage import FILE as LINKAGE
+from hub.core.catalogue.linkage import read_linkage
 from hub.core.catalogue.lists import (
     made_codelists,
     read_codelist,
@@ -32,6 +34,7 @@ from hub.core.catalogue.tables import Sources, read_table
 
 ROOM = "catalogue.toml"
 METADATA = "esms.toml"
+SINGLE = (ROOM, METADATA, LINKAGE)
 FOLDERS = ("codelists", "dataflows", "policies", "providers", "tables")
 
 _T = TypeVar("_T")
@@ -69,6 +72,7 @@ def load(files: Mapping[str, bytes], schemas: Mapping[str, str]) -> Catalogue:
         members=members,
         tables=_room(parsed, "tables", lambda node: read_table(node, sources)),
         policies=policies,
+        linkage=read_linkage(parsed[LINKAGE]),
     )
     check(catalogue)
     return catalogue
@@ -96,11 +100,11 @@ def _schema_names(parsed: Mapping[str, Any]) -> list[str]:
 def _known_paths(parsed: Mapping[str, Any]) -> None:
     for path in parsed:
         folder, _, name = path.rpartition("/")
-        if path in {ROOM, METADATA} or (folder in FOLDERS and name):
+        if path in SINGLE or (folder in FOLDERS and name):
             continue
         expected = f"a file in {', '.join(FOLDERS)}"
         complain(path, "(path)", expected, folder or path, near(folder, FOLDERS))
-    for path in (ROOM, METADATA):
+    for path in SINGLE:
         if path not in parsed:
             complain(path, "(path)", "this file", None, "add it")
 

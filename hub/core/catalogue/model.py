@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hub.core.identity.composites import Linkage
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
@@ -338,6 +340,7 @@ class Catalogue:
 
     Attributes:
         digest: SHA-256 over the canonical form of all files and schemas, 32 bytes.
+        linkage: How persons are told apart, for every domain that has them.
     """
 
     digest: bytes
@@ -347,3 +350,4 @@ class Catalogue:
     members: Mapping[str, Member]
     tables: Mapping[str, Table]
     policies: Mapping[str, Policy]
+    linkage: Mapping[Domain, Linkage] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from hub.core import avro
 from hub.core.catalogue.model import Catalogue, Dataflow, Domain
 from hub.core.catalogue.schemas import attributes, facts_schema, records_schema
 from hub.core.errors import InvalidError
+from hub.core.persons import RULES, Rules
 
 UNIT, NULL = "\x1f", "\x1e"
 Types = Mapping[str, type[pl.DataType]]
@@ -88,6 +89,14 @@ class Flow:
 def flows(catalogue: Catalogue) -> dict[str, Flow]:
     """Every dataflow of a catalogue, by id."""
     return {name: Flow.of(one) for name, one in catalogue.dataflows.items()}
+
+
+def rules_of(catalogue: Catalogue, domain: Domain) -> Rules:
+    """How the persons of a domain are joined."""
+    linkage = catalogue.linkage.get(domain)
+    if linkage is None:
+        return RULES
+    return Rules(cap=linkage.cap, exclusive=linkage.exclusive)
 
 
 def dataflow_in(blob: bytes) -> str:

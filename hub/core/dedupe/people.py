@@ -20,14 +20,17 @@ from hub.core.dedupe.changes import Fold
 from hub.core.dedupe.desk import Desk
 from hub.core.dedupe.ledger import INDEX, RECORDS, Batch, Turn
 from hub.core.dedupe.register import Revision, known, person_in, revise
+from hub.core.persons import Rules
 
 
-def resolve(desk: Desk, rows: pl.DataFrame, batch: Batch) -> tuple[Fold, Counter[str]]:
+def resolve(
+    desk: Desk, rows: pl.DataFrame, batch: Batch, rules: Rules
+) -> tuple[Fold, Counter[str]]:
     """The changes of a batch that is in the ledger, and what became of persons."""
     turn = batch.turn
     heads = known(desk, _touched(batch))
     before = {signature: person_in(entry) for signature, entry in heads.items()}
-    revision = _revise(desk, rows, turn, heads)
+    revision = _revise(desk, rows, turn, heads, rules)
     after = before | revision.persons
     after.update((sign, person) for sign, (_, person) in revision.moved.items())
 
@@ -75,7 +78,11 @@ def _touched(batch: Batch) -> set[bytes]:
 
 
 def _revise(
-    desk: Desk, rows: pl.DataFrame, turn: Turn, heads: dict[bytes, bytes]
+    desk: Desk,
+    rows: pl.DataFrame,
+    turn: Turn,
+    heads: dict[bytes, bytes],
+    rules: Rules,
 ) -> Revision:
     added = {sign: place for sign, place in turn.entered.items() if sign not in heads}
     removed = {
@@ -85,7 +92,7 @@ def _revise(
     }
     places = list(added.values())
     keys = rows["keys"].gather(places).to_list() if places else []
-    return revise(desk, dict(zip(added, keys, strict=True)), removed)
+    return revise(desk, dict(zip(added, keys, strict=True)), removed, rules)
 
 
 def _moved(

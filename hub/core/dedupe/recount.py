@@ -12,19 +12,20 @@ import polars as pl
 
 from hub.core.dedupe.entries import ranks
 from hub.core.dedupe.flows import Flow
-from hub.core.persons import SIGNATURE_SIZE, components
+from hub.core.persons import SIGNATURE_SIZE, Rules, components
 
 _SHARED = ("record", "nkey", "sig", "keys")
 
 
 def active_facts(
-    rows: Mapping[str, pl.DataFrame], flows: Mapping[str, Flow]
+    rows: Mapping[str, pl.DataFrame], flows: Mapping[str, Flow], rules: Rules
 ) -> dict[str, pl.DataFrame]:
     """The facts that count, with their persons, by dataflow.
 
     Args:
         rows: All accepted rows of one domain, by dataflow, in the order of the log.
         flows: The dataflows' schemas.
+        rules: How the persons of the domain are joined.
 
     Returns:
         Columns person, member, record and the attributes, sorted by record.
@@ -39,7 +40,7 @@ def active_facts(
     if not live:
         return {}
     every = pl.concat([frame.select(_SHARED) for frame in live.values()])
-    persons = _persons(every)
+    persons = _persons(every, rules)
     hidden = _shadowed(every)
     return {
         name: frame.join(hidden, on="record", how="anti")
@@ -67,9 +68,10 @@ def _shadowed(live: pl.DataFrame) -> pl.DataFrame:
     return ordered.join(first, on="record", how="anti").select("record")
 
 
-def _persons(live: pl.DataFrame) -> pl.DataFrame:
+def _persons(live: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     known = live.filter(pl.col("sig").is_not_null()).unique("sig", maintain_order=True)
-    found = components(dict(zip(known["sig"], known["keys"], strict=True)))
+    signatures = dict(zip(known["sig"], known["keys"], strict=True))
+    found = components(signatures, rules)
     return pl.DataFrame(
         {"sig": list(found), "person": list(found.values())},
         schema={"sig": pl.Binary, "person": pl.Binary},

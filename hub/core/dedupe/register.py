@@ -3,7 +3,7 @@
 State, by kind of entry (keys are the letter and what follows):
 
 - ``s`` signature → what its closure is (1 byte), mark (17), packed keys;
-- ``k`` entry → its signatures, at most CAP of them, or, once it is hot, how many;
+- ``k`` entry → its signatures, at most the cap of them, or, once it is hot, how many;
 - ``o`` entry, signature → empty: who holds a hot key, needed when it cools down.
 
 Rules:
@@ -15,8 +15,8 @@ Rules:
   belongs to it. Only the rest is recomputed, closure by closure.
 - Holders of one key that is not hot share a closure, so one of them stands for all.
 
-Bound: an entry of kind ``k`` has at most CAP signatures; a closure has no bound but
-what the keys give. Keys that many different people share do not belong into intake.
+Bound: the cap is one of an entry of kind ``k``; a closure has no bound but what the
+keys give. Keys that many different people share do not belong into intake.
 """
 
 from __future__ import annotations
@@ -27,23 +27,22 @@ from dataclasses import dataclass, field
 
 from hub.core.dedupe.desk import Desk
 from hub.core.persons import (
-    CAP,
     CONTESTED,
     ENTRY_SIZE,
     NUMBERED,
     PLAIN,
+    RULES,
     SIGNATURE_SIZE,
     Forest,
+    Rules,
     entries_of,
     fallback,
-    numbers_of,
     person_of,
     placings,
 )
 
 SIGNATURES, HOLDERS, CROWDS = b"s", b"k", b"o"
 HEAD_SIZE = 1 + ENTRY_SIZE
-FULL_SIZE = CAP * SIGNATURE_SIZE
 HOT_SIZE = 5
 assert HOT_SIZE % SIGNATURE_SIZE  # noqa: S101 - a count never looks like a list
 
@@ -81,7 +80,10 @@ def person_in(entry: bytes) -> bytes:
 
 
 def revise(
-    desk: Desk, added: Mapping[bytes, bytes], removed: Mapping[bytes, bytes]
+    desk: Desk,
+    added: Mapping[bytes, bytes],
+    removed: Mapping[bytes, bytes],
+    rules: Rules = RULES,
 ) -> Revision:
     """Bring the register up to date.
 
@@ -89,19 +91,26 @@ def revise(
         desk: Where the state is.
         added: Signature -> packed keys, none of them in the register yet.
         removed: Signature -> its entry in the register.
+        rules: Of the domain; always the same for one desk.
     """
     if not added and not removed:
         return Revision()
-    return _Revising(desk, added, removed).run()
+    return _Revising(desk, added, removed, rules).run()
 
 
 class _Revising:
     """One call of :func:`revise`."""
 
     def __init__(
-        self, desk: Desk, added: Mapping[bytes, bytes], removed: Mapping[bytes, bytes]
+        self,
+        desk: Desk,
+        added: Mapping[bytes, bytes],
+        removed: Mapping[bytes, bytes],
+        rules: Rules,
     ) -> None:
         self.desk = desk
+        self.rules = rules
+        self.full = rules.cap * SIGNATURE_SIZE
         self.added = {sign: entries_of(keys) for sign, keys in added.items()}
         self.packed = added
         self.removed = removed
@@ -154,10 +163,10 @@ class _Revising:
                 count = int.from_bytes(holders, "big") - 1
                 self.lists[entry] = holders = (
                     count.to_bytes(HOT_SIZE, "big")
-                    if count > CAP
+                    if count > self.rules.cap
                     else self._cool_down(entry)
                 )
-                if count > CAP:
+                if count > self.rules.cap:
                     continue
             else:
                 left = [one for one in _split(holders) if one != signature]
@@ -181,7 +190,7 @@ class _Revising:
                 self.desk.enter(CROWDS + entry, signature)
                 count = int.from_bytes(holders, "big") + 1
                 lists[entry] = count.to_bytes(HOT_SIZE, "big")
-            elif len(holders) == FULL_SIZE:
+            elif len(holders) == self.full:
                 self._heat_up(entry, [*_split(holders), signature])
             else:
                 first = holders[:SIGNATURE_SIZE]
@@ -220,7 +229,7 @@ class _Revising:
         lists = self.lists
         keys = [entry for member in members for entry in self.added[member]]
         own = [entry for entry in keys if len(lists[entry]) != HOT_SIZE]
-        numbers = numbers_of(keys)
+        numbers = self.rules.numbers(keys)
         if len(numbers) > 1 or not numbers.issubset(own):
             return None
         mark = min(own, default=fallback(members))
@@ -239,7 +248,7 @@ class _Revising:
         """Place whole closures; the marks that their older signatures had."""
         closure, old = self._closure()
         hot = {entry for entry, to in self.lists.items() if len(to) == HOT_SIZE}
-        for signature, (kind, mark) in placings(closure, hot).items():
+        for signature, (kind, mark) in placings(closure, hot, self.rules).items():
             head = bytes((kind,)) + mark
             before = old.get(signature)
             if before is None:

@@ -18,7 +18,7 @@ from itertools import islice
 from hub.core import blocks, topics
 from hub.core.blocks import InternalKey
 from hub.core.catalogue.model import Catalogue, Domain
-from hub.core.dedupe.flows import flows
+from hub.core.dedupe.flows import flows, rules_of
 from hub.core.dedupe.statements import signed
 from hub.core.dedupe.step import Setting, Skips, Step
 from hub.core.envelope.seal import seal_to_member
@@ -71,6 +71,7 @@ class Dedupe:
                 flows=own,
                 expected=frozenset(names),
                 quiet=any(flow.quiet for flow in own.values()),
+                rules=rules_of(catalogue, domain),
                 key=records,
                 skips=skips or {},
             )

@@ -42,6 +42,7 @@ from hub.core.messages import (
     decode,
     decode_as,
 )
+from hub.core.persons import Rules
 from hub.core.stage import Series
 from hub.core.state import Overlay
 
@@ -60,12 +61,14 @@ class Setting:
         flows: Dataflows that may come, by id.
         expected: Sources every marker has to come from, as ``topic/partition``.
         quiet: Nothing is counted aloud about persons of this domain.
+        rules: How its persons are joined.
         key: The key of the arrow from intake.
     """
 
     flows: Mapping[str, Flow]
     expected: frozenset[str]
     quiet: bool
+    rules: Rules
     key: InternalKey = field(repr=False)
     skips: Skips
 
@@ -184,7 +187,7 @@ class Step:
         accepted = batch.accept()
         if accepted:
             batch.apply(accepted, flow.blobs(rows, accepted))
-            fold, persons = resolve(self._desk, rows, batch)
+            fold, persons = resolve(self._desk, rows, batch, self._setting.rules)
             self.changes.fold(flow, fold, header.clock_ms)
             self._count_persons(persons)
         ministry, _ = topics.parse_ministry(header.source.topic)

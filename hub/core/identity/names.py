@@ -37,15 +37,6 @@ class Part(StrEnum):
     PATRONYMIC = "patronymic"
 
 
-PLACEHOLDERS = frozenset(
-    {
-        *("unknown", "noname", "none", "null", "fnu", "lnu"),
-        *("неизвестно", "неизвестна", "неизвестный", "нет", "безимени", "отсутствует"),
-        *("ýok", "yok", "näbelli", "nabelli", "йок", "нәбелли", "adyyok", "adyýok"),
-    }
-)
-"""Words written where no name is known, joined and in lower case."""
-
 _SEPARATORS = re.compile(r"[\s\-‐‑‒–—_<.,/]+")
 
 _FOLDS = (
@@ -146,21 +137,31 @@ def strict_form(text: str) -> str:
 
 
 @lru_cache(maxsize=CACHE_NAMES_MAX)
-def normal_form(text: str, part: Part) -> str | None:
-    """The skeleton of one name, or None for a placeholder."""
+def normal_form(
+    text: str, part: Part, placeholders: frozenset[str] = frozenset()
+) -> str | None:
+    """The skeleton of one name, or None for a placeholder.
+
+    Args:
+        text: The name as written.
+        part: Which name it is.
+        placeholders: Words written where no name is known, joined and in lower case.
+    """
     lowered = unicodedata.normalize("NFC", text[:NAME_LENGTH_MAX]).lower()
     words = [_letters(word) for word in _SEPARATORS.split(lowered)]
     joined = "".join(words)
-    if len(joined) < 2 or joined in PLACEHOLDERS or set(joined) == {"x"}:
+    if len(joined) < 2 or joined in placeholders or set(joined) == {"x"}:
         return None
     skeletons = [_stem(_rough(word), part) for word in words if word]
     return _settled("".join(skeletons)) or None
 
 
-def normal_forms(names: pl.Series, part: Part) -> pl.Series:
+def normal_forms(
+    names: pl.Series, part: Part, placeholders: frozenset[str] = frozenset()
+) -> pl.Series:
     """:func:`normal_form` of a column: each distinct name is folded once."""
     known = names.unique().drop_nulls()
-    folded = [normal_form(name, part) for name in known.to_list()]
+    folded = [normal_form(name, part, placeholders) for name in known.to_list()]
     return names.replace_strict(
         known, pl.Series(folded, dtype=pl.String), default=None, return_dtype=pl.String
     )

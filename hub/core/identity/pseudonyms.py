@@ -25,27 +25,30 @@ import polars as pl
 from hub.core import avro, period
 from hub.core.catalogue.model import Dataflow, Derived, Field, Kind
 from hub.core.catalogue.schemas import records_schema
-from hub.core.identity import keys
+from hub.core.identity.composites import Linkage
+from hub.core.identity.forms import with_number_forms
 from hub.core.identity.hashing import keyed, keyed_whole
+from hub.core.identity.keys import with_keys
 
 REVISION_EPOCH_MS = 1_577_836_800_000
 """2020-01-01: declarations count seconds from here, which fit an int until 2088."""
 
 
-def pseudonymise(frame: pl.DataFrame, flow: Dataflow, secret: bytes) -> pl.DataFrame:
-    """Rows of ``hub.records.<domain>``; `secret` is the domain's own."""
+def pseudonymise(
+    frame: pl.DataFrame, flow: Dataflow, linkage: Linkage | None, secret: bytes
+) -> pl.DataFrame:
+    """Rows of ``hub.records.<domain>``; `secret` and `linkage` are the domain's own."""
     known = frame.with_columns(
         *_control(flow),
         _record(flow, secret).alias("record"),
         _digest(flow, secret).alias("digest"),
     )
     # The digest is of what was said; everything after it compares spellings.
-    known = keys.with_number_forms(known)
+    if linkage is not None:
+        known = with_number_forms(known, linkage.placeholders)
     known = known.with_columns(_natural_key(flow, secret).alias("nkey"))
-    if flow.person == "P":
-        known = keys.linked(known, secret)
-    elif flow.person == "U" and any(f.name == "case_ref" for f in flow.fields):
-        known = keys.unlinked(known, secret)
+    if linkage is not None:
+        known = with_keys(known, linkage, secret)
     else:
         none = pl.lit(None, dtype=pl.Binary)
         known = known.with_columns(none.alias("keys"), none.alias("sig"))

@@ -10,18 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.core.identity.keys import (
-    COMPOSITES,
-    ENTRY_BYTES,
-    LONE,
-    linked,
-    number_forms,
-    unlinked,
-    with_number_forms,
-)
+from hub.core.catalogue.model import Domain
+from hub.core.identity.forms import number_forms, with_number_forms
+from hub.core.identity.keys import ENTRY_BYTES, LONE, with_keys
+from hub.edge.files import read_catalogue
 
 SECRET = b"s" * 32
-ALL = {composite.tier for composite in COMPOSITES}
+LINKAGE = read_catalogue().linkage
+MOBILITY = LINKAGE[Domain.MOBILITY]
+NONE = MOBILITY.placeholders
+ALL = {composite.tier for composite in MOBILITY.composites}
 MYRAT: dict[str, Any] = {
     "record": b"r" * 16,
     "personal_no": "19850307-4411",
@@ -38,10 +36,15 @@ MYRAT: dict[str, Any] = {
 SCHEMA = dict.fromkeys(MYRAT, pl.String) | {"record": pl.Binary, "birth_date": pl.Date}
 
 
+def linked(frame: pl.DataFrame, secret: bytes = SECRET) -> pl.DataFrame:
+    """Rows of MOBILITY with their keys, as intake makes them."""
+    return with_keys(with_number_forms(frame, NONE), MOBILITY, secret)
+
+
 def entries(**changes: Any) -> dict[int, bytes]:
     """Tier -> key of one row, MYRAT with changes."""
     frame = pl.DataFrame([MYRAT | changes], schema=SCHEMA)
-    keys = linked(with_number_forms(frame), SECRET)["keys"].item()
+    keys = linked(frame)["keys"].item()
     return {
         keys[at]: keys[at + 1 : at + ENTRY_BYTES]
         for at in range(0, len(keys), ENTRY_BYTES)
@@ -50,7 +53,7 @@ def entries(**changes: Any) -> dict[int, bytes]:
 
 def test_a_full_row_has_every_composite() -> None:
     """Nothing missing: one entry a composite, strongest first."""
-    assert list(entries()) == [composite.tier for composite in COMPOSITES]
+    assert list(entries()) == [composite.tier for composite in MOBILITY.composites]
 
 
 @pytest.mark.parametrize(
@@ -105,20 +108,13 @@ def test_an_unusable_component_makes_a_composite_absent(
     assert list(entries(**changes)) == tiers
 
 
-def test_no_key_is_made_of_a_birth_date_alone() -> None:
-    """Every composite with a birth date has another component, which names nobody."""
-    births = {"birth_date", "birth_day"}
-
-    assert not [c for c in COMPOSITES if set(c.components) <= births]
-
-
 def test_a_row_without_keys_is_its_own_person() -> None:
     """Two rows that say nothing about who they are do not become one person."""
     nothing = dict.fromkeys(("personal_no", "doc_no", "given_name"))
     frame = pl.DataFrame(
         [MYRAT | nothing, MYRAT | nothing | {"record": b"q" * 16}], schema=SCHEMA
     )
-    one, other = linked(with_number_forms(frame), SECRET)["keys"]
+    one, other = linked(frame)["keys"]
 
     assert one == bytes([LONE]) + b"r" * 16
     assert other == bytes([LONE]) + b"q" * 16
@@ -143,7 +139,7 @@ def test_a_number_has_one_spelling_and_placeholders_none(
     """Spaces, hyphens and alphabets do not matter; deny-listed numbers are empty."""
     frame = pl.DataFrame({"n": [text]}, schema={"n": pl.String})
 
-    assert number_forms(frame["n"]).item() == form
+    assert number_forms(frame["n"], NONE).item() == form
 
 
 @settings(deadline=None)
@@ -151,7 +147,7 @@ def test_a_number_has_one_spelling_and_placeholders_none(
 def test_any_number_text_is_survived(texts: list[str | None]) -> None:
     """No text raises; what comes out is capitals and digits."""
     frame = pl.DataFrame({"n": texts}, schema={"n": pl.String})
-    forms = number_forms(frame["n"]).drop_nulls().to_list()
+    forms = number_forms(frame["n"], NONE).drop_nulls().to_list()
 
     assert all(form.isascii() and form.isalnum() for form in forms)
 
@@ -166,7 +162,7 @@ def test_the_signature_says_whether_the_key_set_is_known() -> None:
         ],
         schema=SCHEMA,
     )
-    one, same, other = linked(with_number_forms(frame), SECRET)["sig"]
+    one, same, other = linked(frame)["sig"]
 
     assert one == same
     assert one != other
@@ -178,7 +174,7 @@ def test_an_unlinked_person_is_counted_once_per_custodian() -> None:
     frame = pl.DataFrame(
         {"member": ["moi", "moi", "moh"], "case_ref": ["K-1", " K-1", "K-1"]}
     )
-    one, same, other = unlinked(frame, SECRET)["keys"]
+    one, same, other = with_keys(frame, LINKAGE[Domain.HEALTH], SECRET)["keys"]
 
     assert one == same
     assert one != other
@@ -190,7 +186,4 @@ def test_domains_do_not_meet() -> None:
     """Under another domain's secret no key is the same."""
     frame = pl.DataFrame([MYRAT], schema=SCHEMA)
 
-    assert (
-        linked(with_number_forms(frame), SECRET)["keys"].item()
-        != linked(frame, b"t" * 32)["keys"].item()
-    )
+    assert linked(frame)["keys"].item() != linked(frame, b"t" * 32)["keys"].item()

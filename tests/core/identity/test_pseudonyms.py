@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core import avro
-from hub.core.catalogue.model import Derived, Field, Kind, Role
+from hub.core.catalogue.model import Dataflow, Derived, Domain, Field, Kind, Role
 from hub.core.catalogue.schemas import records_schema
 from hub.core.identity.pseudonyms import pseudonymise
 from tests.core.ministry import CLOCK_MS, FLOW, catalogue, crossing, frame_of
@@ -26,9 +26,12 @@ IDENTIFYING = {
 
 def made(*rows: dict[str, Any], flow: str = FLOW, **origin: Any) -> pl.DataFrame:
     """Rows as they go on."""
-    return pseudonymise(
-        frame(*rows, flow=flow, **origin), catalogue().dataflows[flow], SECRET
-    )
+    return pseudonyms(frame(*rows, flow=flow, **origin), catalogue().dataflows[flow])
+
+
+def pseudonyms(rows: pl.DataFrame, flow: Dataflow) -> pl.DataFrame:
+    """Rows as they go on, by what the catalogue says of their domain."""
+    return pseudonymise(rows, flow, catalogue().linkage.get(flow.domain), SECRET)
 
 
 def frame(*rows: dict[str, Any], flow: str = FLOW, **origin: Any) -> pl.DataFrame:
@@ -44,7 +47,7 @@ def frame(*rows: dict[str, Any], flow: str = FLOW, **origin: Any) -> pl.DataFram
 def test_no_dataflow_keeps_an_identifier(flow: str) -> None:
     """The rows have exactly the registered columns, and none that names anyone."""
     dataflow = catalogue().dataflows[flow]
-    rows = pseudonymise(frame(flow=flow), dataflow, SECRET)
+    rows = pseudonyms(frame(flow=flow), dataflow)
 
     assert dict(rows.schema) == avro.polars_schema(records_schema(dataflow))
     assert set(rows.columns).isdisjoint(IDENTIFYING)
@@ -164,7 +167,7 @@ def test_a_ratio_is_rounded_half_up(first: int | None, second: int | None) -> No
         pl.Series("recruitment_cost", [first], dtype=pl.Int64),
         pl.Series("wage_month", [second], dtype=pl.Int64),
     )
-    found = pseudonymise(rows, flow, SECRET)["cost_months"].item()
+    found = pseudonyms(rows, flow)["cost_months"].item()
     exact = None
     if first is not None and second:
         exact = (200 * first + second) // (2 * second)
@@ -179,7 +182,7 @@ def test_a_date_kept_by_the_month_is_its_first_day() -> None:
         replace(field, keep="month") if field.name == "event_date" else field
         for field in flow.fields
     )
-    rows = pseudonymise(frame(crossing(4)), replace(flow, fields=fields), SECRET)
+    rows = pseudonyms(frame(crossing(4)), replace(flow, fields=fields))
 
     assert rows["event_date"].to_list() == [dt.date(2025, 9, 1)]
 
@@ -188,12 +191,12 @@ def test_unlinked_persons_are_known_by_their_case_alone() -> None:
     """In a domain of its own a person is member and case number."""
     base = catalogue().dataflows["declaration"]
     case = Field(name="case_ref", kind=Kind.STRING, role=Role.IDENTIFIER, required=True)
-    flow = replace(base, person="U", fields=(*base.fields, case))
+    flow = replace(base, person="U", domain=Domain.HEALTH, fields=(*base.fields, case))
     row = {"period": "2025", "complete": True, "nil": False}
     rows = frame(row, row, row, flow="declaration").with_columns(
         case_ref=pl.Series(["K-1", "K-1", "K-2"])
     )
-    one, same, other = pseudonymise(rows, flow, SECRET)["keys"]
+    one, same, other = pseudonyms(rows, flow)["keys"]
 
     assert one == same != other
-    assert "case_ref" not in pseudonymise(rows, flow, SECRET).columns
+    assert "case_ref" not in pseudonyms(rows, flow).columns
