@@ -53,7 +53,15 @@ class LogError(HubError):
 
 
 class BundleError(HubError):
-    """A config record names a bundle this worker does not hold (rule 10)."""
+    """A config record names a bundle this worker does not hold (rule 10).
+
+    Attributes:
+        digest: Of the bundle; the partition goes on by itself once it is there.
+    """
+
+    def __init__(self, text: str, digest: bytes = b"") -> None:
+        super().__init__(text)
+        self.digest = digest
 
 
 class FencedError(HubError):

@@ -59,6 +59,10 @@ class Key:
     status: Status = "active"
     not_before_ms: int = 0
 
+    def verifier(self) -> Ed25519PublicKey:
+        """The key, for signatures."""
+        return Ed25519PublicKey.from_public_bytes(self.public)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
@@ -120,7 +124,7 @@ class KeyRegistry:
         if key is None or (key.use, key.member, key.status) != (use, member, "active"):
             text = f"{key_id} is no active {use} key of {member}"
             raise EnvelopeError(Reason.SIGNATURE, text)
-        return Ed25519PublicKey.from_public_bytes(key.public)
+        return key.verifier()
 
 
 def read_registry(text: str) -> KeyRegistry:
