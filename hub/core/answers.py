@@ -7,20 +7,23 @@ Rules (design §4):
 - Final is what will never change: the sender may forget a batch, or must send its rows
   again under a new sequence. A gap is not final, and neither is what could not be
   believed.
-- Refused rows go back sealed to the ministry's key; nobody else can read them.
+- Refused rows go back sealed to the ministry's key; nobody else can read them. Many of
+  them go in several answers: none is larger than a topic takes.
+- Answers about a quiet dataflow have a size class, like its batches.
 - Without an active key of the ministry nothing is sent (fail closed) and it is counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from hub.core import avro, topics
 from hub.core.admission import Batch
+from hub.core.envelope import format as layout
 from hub.core.envelope.recipients import PublicKey
 from hub.core.envelope.seal import seal_to_member
 from hub.core.errors import EnvelopeError
@@ -35,8 +38,10 @@ from hub.core.messages import (
     sign,
 )
 from hub.core.rulebook import Address
-from hub.core.validate import Refused
+from hub.core.validate import TEXT_LENGTH_MAX, Refused
 
+QUARANTINE_BYTES_MAX = layout.ANSWER_CLASSES[-2] - layout.LENGTH_SIZE
+"""Larger answers are cut in two."""
 _UUID_NONE = bytes(16)
 
 
@@ -103,27 +108,40 @@ class Desk:
         header, form, rows = batch.header, batch.form, batch.rows
         if not refused or header is None or form is None or rows is None:
             return []
-        quarantine = Quarantine(
-            batch=header.batch,
-            digest=batch.digest,
-            member=header.member,
-            dataflow=form.flow.id,
-            sequence=header.sequence,
-            rows=tuple(
-                QuarantinedRow(row=one.row, reason=one.reason.value, field=one.field)
-                for one in refused
-            ),
-            container=_extract(rows, refused, form.flow.schema),
-        )
+        if self.recipient is None:
+            return []
+
+        def written(chosen: Sequence[Refused], rows: pl.DataFrame) -> bytes:
+            quarantine = Quarantine(
+                batch=header.batch,
+                digest=batch.digest,
+                member=header.member,
+                dataflow=form.flow.id,
+                sequence=header.sequence,
+                rows=tuple(
+                    QuarantinedRow(
+                        row=one.row, reason=one.reason.value, field=one.field
+                    )
+                    for one in chosen
+                ),
+                container=_extract(rows, chosen, form.flow.schema),
+            )
+            return encode(quarantine)
+
         topic = topics.quarantine_topic(self.address.member.id)
-        return self._sealed("quarantine", topic, encode(quarantine))
+        return [
+            send
+            for piece in _pieces(refused, rows, written)
+            for send in self._sealed("quarantine", topic, piece)
+        ]
 
     def _sealed(self, kind: str, topic: str, plaintext: bytes) -> list[Send]:
         if self.recipient is None:
             return []
         key_id, public = self.recipient
         member = self.address.member.member
-        sealed = seal_to_member(kind, member, key_id, public, plaintext)
+        quiet = self.address.records.flow.quiet
+        sealed = seal_to_member(kind, member, key_id, public, plaintext, quiet=quiet)
         return [Send(topic=topic, partition=0, key=None, value=encode(sealed))]
 
 
@@ -131,6 +149,28 @@ def _outcome(batch: Batch) -> str:
     if batch.outcome is Outcome.GAP:
         return "expected"
     return "accepted" if batch.reason is None else "refused"
+
+
+def _pieces(
+    refused: Sequence[Refused],
+    rows: pl.DataFrame,
+    written: Callable[[Sequence[Refused], pl.DataFrame], bytes],
+) -> list[bytes]:
+    """Answers about `refused` that are small enough to be sent."""
+    whole = written(refused, rows)
+    if len(whole) <= QUARANTINE_BYTES_MAX:
+        return [whole]
+    if len(refused) == 1:
+        # One row with texts of megabytes: their beginnings say which row it is.
+        return [written(refused, rows.with_columns(_BEGINNINGS))]
+    half = len(refused) // 2
+    return [
+        *_pieces(refused[:half], rows, written),
+        *_pieces(refused[half:], rows, written),
+    ]
+
+
+_BEGINNINGS = pl.col(pl.String).str.slice(0, TEXT_LENGTH_MAX)
 
 
 def _extract(rows: pl.DataFrame, refused: Sequence[Refused], schema: str) -> bytes:

@@ -88,7 +88,7 @@ class Dedupe:
         start = Coordinate(offset=messages[0].offset - 1, row=ROW_LAST)
         step = Step(setting, overlay, start)
         told: list[Send] = []
-        step.open_diary(partial(self._tell, told, step))
+        step.open_diary(partial(self._tell, told, step, quiet=setting.quiet))
         for message in messages:
             step.take(message)
         step.finish()
@@ -121,6 +121,8 @@ class Dedupe:
         ministry: str,
         day: str,
         all_: Iterator[Decision],
+        *,
+        quiet: bool,
     ) -> bool:
         """Sign, seal and queue a ministry's statements; False without its key."""
         member = self._catalogue.members[ministry].member
@@ -137,7 +139,9 @@ class Dedupe:
                 key_id=self._statement.key_id,
             )
             plain = signed(statement, self._statement.private)
-            sealed = seal_to_member("statement", member, key_id, public, plain)
+            sealed = seal_to_member(
+                "statement", member, key_id, public, plain, quiet=quiet
+            )
             told.append(
                 Send(
                     topic=topics.statements_topic(ministry),

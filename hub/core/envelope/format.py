@@ -4,7 +4,8 @@ Rules (envelope-v1 §3):
 
 - `parse` accepts one spelling only: envelope and header re-encode to the same bytes.
 - Nothing here decrypts or verifies; what it returns is a claim until ``seal.verify``.
-- The plaintext is length, payload, zeros: quiet dataflows fill up to a size class.
+- The plaintext is length, payload, zeros: quiet dataflows fill up to a size class,
+  and so do the answers about them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ PLAIN_BYTES_MAX = ENVELOPE_BYTES_MAX - 64 * 1024
 """Leaves room for the header and sixteen hybrid stanzas."""
 SIZE_CLASSES = tuple(2**power * 1024 for power in (4, 6, 8, 10, 12))
 """16 KiB to 4 MiB in steps of four: what an observer of a quiet dataflow sees."""
+ANSWER_CLASSES = tuple(2**power * 1024 for power in (2, 4, 6, 8, 10, 12, 13))
+"""4 KiB, which holds any receipt, to 8 MiB: the same for answers."""
+ANSWER_BYTES_MAX = ANSWER_CLASSES[-1]
 assert SIZE_CLASSES[-1] <= PLAIN_BYTES_MAX  # noqa: S101 - relation of two constants
 assert RECIPIENTS_MAX * (1120 + 256) + 4096 < 64 * 1024  # noqa: S101 - the same
 
@@ -121,10 +125,10 @@ def signed_bytes(envelope: Envelope) -> bytes:
     )
 
 
-def pack(payload: bytes, pad_to: int = 0) -> bytes:
+def pack(payload: bytes, pad_to: int = 0, *, most: int = PLAIN_BYTES_MAX) -> bytes:
     """The plaintext of `payload`: length, payload, zeros up to `pad_to` bytes."""
     size = LENGTH_SIZE + len(payload)
-    if size > PLAIN_BYTES_MAX:
+    if size > most:
         text = f"a batch of {len(payload)} bytes is too large; send fewer rows"
         raise EnvelopeError(Reason.OVERSIZED, text)
     if pad_to and size > pad_to:
@@ -141,9 +145,9 @@ def unpack(plain: bytes) -> bytes:
     return plain[LENGTH_SIZE:end]
 
 
-def size_class(size: int) -> int:
+def size_class(size: int, classes: Sequence[int] = SIZE_CLASSES) -> int:
     """The plaintext size a payload of `size` bytes is padded to when quiet."""
-    for step in SIZE_CLASSES:
+    for step in classes:
         if size + LENGTH_SIZE <= step:
             return step
     text = f"a quiet batch of {size} bytes is too large; send fewer rows"

@@ -119,11 +119,28 @@ def open(  # noqa: A001 - the opposite of seal, called as seal.open
 
 
 def seal_to_member(
-    kind: str, member: str, key_id: str, public: PublicKey, plaintext: bytes
+    kind: str,
+    member: str,
+    key_id: str,
+    public: PublicKey,
+    message: bytes,
+    *,
+    quiet: bool = False,
 ) -> Sealed:
-    """An answer that only `member` can read: receipt, quarantine, statement."""
+    """An answer that only `member` can read: receipt, quarantine, statement.
+
+    Args:
+        kind: What it is; bound to the ciphertext, as are member and key id.
+        member: Whose.
+        key_id: The member's key.
+        public: Its public half.
+        message: The encoded answer.
+        quiet: Fill up to a size class, so that the size tells no count.
+    """
     info = _member_info(kind, member, key_id)
-    encapsulation, ciphertext = wrap(public, plaintext, info)
+    size = layout.size_class(len(message), layout.ANSWER_CLASSES) if quiet else 0
+    plain = layout.pack(message, size, most=layout.ANSWER_BYTES_MAX)
+    encapsulation, ciphertext = wrap(public, plain, info)
     return Sealed(
         kind=kind,
         member=member,
@@ -135,12 +152,13 @@ def seal_to_member(
 
 
 def open_sealed(sealed: Sealed, keys: Mapping[str, PrivateKey]) -> bytes:
-    """The plaintext of an answer; raises EnvelopeError(KEY)."""
+    """The message in an answer; raises EnvelopeError (KEY, CONTENT)."""
     key = keys.get(sealed.key_id)
     if key is None:
         raise EnvelopeError(Reason.KEY, f"no private key {sealed.key_id}")
     info = _member_info(sealed.kind, sealed.member, sealed.key_id)
-    return unwrap(key, sealed.suite, sealed.encapsulation, sealed.ciphertext, info)
+    plain = unwrap(key, sealed.suite, sealed.encapsulation, sealed.ciphertext, info)
+    return layout.unpack(plain)
 
 
 def _stanza(key_id: str, public: PublicKey, data_key: bytes, head: bytes) -> Stanza:
