@@ -234,7 +234,7 @@ def _lives(flips: _Flips, rule: Rule, end: Days, horizon: Days | int) -> Flags:
     if rule.half:
         return np.asarray(days >= HALF_DAYS)
     stays = (planned == end) == (there == flips.inward)
-    return stays & (end - flips.day - days <= rule.away_days)
+    return np.asarray(stays & (end - flips.day - days <= rule.away_days))
 
 
 def _residence(flips: _Flips, lives: Flags, opens: Flags, before: Flags) -> Reading:

@@ -4,7 +4,8 @@ Rules:
 
 - Everything here is frozen; loaders (``hub.core.catalogue.load``) make it from parsed
   TOML and schemas, and refuse what is wrong with file, key and expectation.
-- Texts are :class:`Text`, with English, Russian and Turkmen, none empty.
+- Texts are :class:`Text`, with English, Russian and Turkmen, none empty; the terms of a
+  table are in :mod:`hub.core.catalogue.terms`.
 - Ids: dataflows lower snake case, tables upper case, codes printable ASCII without
   ``|`` (cell keys are joined with it).
 """
@@ -15,16 +16,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hub.core.catalogue.terms import (
+    Closing,
+    Component,
+    Condition,
+    Dimension,
+    Joined,
+    Pair,
+    Residence,
+    Text,
+)
 from hub.core.identity.composites import Linkage
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """One text in the three languages."""
-
-    en: str
-    ru: str
-    tk: str
+__all__ = [
+    "Catalogue",
+    "Closing",
+    "Codelist",
+    "Component",
+    "Condition",
+    "Dataflow",
+    "Derived",
+    "Dimension",
+    "Domain",
+    "Field",
+    "Joined",
+    "Kind",
+    "Measure",
+    "Member",
+    "Pair",
+    "Policy",
+    "Residence",
+    "Role",
+    "Rule",
+    "Table",
+    "Text",
+]
 
 
 class Domain(StrEnum):
@@ -124,19 +150,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """``field op value``: op in eq ne in not_in null not_null le ge lt gt.
-
-    `value` is a literal, a tuple of literals for in/not_in, or another field as
-    ``"@name"``.
-    """
-
-    field: str
-    op: str
-    value: str | int | bool | tuple[str | int, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataflow:
     """One kind of record a ministry publishes.
 
@@ -221,30 +234,6 @@ class Policy:
     params: Mapping[str, int | float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dimension:
-    """A table dimension beside SEX and area, derived from a field.
-
-    Attributes:
-        id: Concept id in the DSD, e.g. CITIZENSHIP_G; its codelist id is `codelist`.
-        field: Field it is read from; None for AGE dimensions (age at the reference
-            date from birth_year). ``member`` reads the member column of a fact; its
-            codes are the members' short ids.
-        grouping: Name of the grouping in the field's codelist, or None (code as is).
-        mapping: Explicit code map (overrides grouping).
-        bands: For ages: (code, low, high) with high None for open; year - birth_year.
-        other: Code for values the map does not name, usually ``_U`` or ``OTH``.
-    """
-
-    id: str
-    codelist: str
-    field: str | None
-    grouping: str | None = None
-    mapping: Mapping[str, str] | None = None
-    bands: tuple[tuple[str, int, int | None], ...] = ()
-    other: str = "_U"
-
-
 class Measure(StrEnum):
     """How a table counts."""
 
@@ -256,24 +245,7 @@ class Measure(StrEnum):
     RATE = "rate"
     RATIO = "ratio"
     COMPLETENESS = "completeness"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
-    """One side of a rate or ratio: published cells of another table.
-
-    A dimension of the rate (SEX and area too) is matched by id; where the component
-    lacks it, the same component cell serves every code.
-
-    Attributes:
-        table: Table id (may be an internal one).
-        where: Dimension id -> codes kept (summed when more than one; ``SEX`` and
-            ``REF_AREA`` may be named too); a dimension neither named here nor one of
-            the rate's own is taken at ``_T``.
-    """
-
-    table: str
-    where: Mapping[str, tuple[str, ...]]
+    DISAGGREGATION = "disaggregation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +272,17 @@ class Table:
         internal: True for components never published by themselves.
         policy: Policy id.
         references: e.g. ("SDG 10.c.1", "GCM 20", "MGI 6").
+        columns: Instead of a sex field and a value: (SEX code, field) pairs of rows
+            that hold a number for each sex.
+        pool: Periods that are counted together, the named one the last.
+        delay_days: Days added to `time`: when what happened afterwards is known.
+        residence: The table counts what crossings say about residence.
+        joined: A fact counts only together with another one of the same person.
+        closes: What ends a stay in a stock before its `until`.
+        complement: The published share is 1 − numerator ÷ denominator.
+        minus: Taken from the numerator.
+        parts: A ratio of several pairs of components, one a code.
+        control: For a stock, the table that says what it was one period earlier.
     """
 
     id: str
@@ -332,6 +315,16 @@ class Table:
     references: tuple[str, ...]
     esms: Mapping[str, Text] = field(repr=False)
     divisor: int = 1
+    columns: tuple[tuple[str, str], ...] = ()
+    pool: int = 1
+    delay_days: int = 0
+    residence: Residence | None = None
+    joined: Joined | None = None
+    closes: tuple[Closing, ...] = ()
+    complement: bool = False
+    minus: Component | None = None
+    parts: tuple[Pair, ...] = ()
+    control: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
