@@ -177,6 +177,9 @@ def check_conditions(
             expected = f"eq, ne, in or not_in for a {field.kind}"
             complain(file, f"{place}.op", expected, condition.op, "use one of these")
         value = condition.value
+        if condition.of is not None:
+            _within(fields, condition, file, place)
+            continue
         if isinstance(value, str) and value.startswith("@"):
             other = fields.get(value[1:])
             if other is None or other.kind is not field.kind:
@@ -188,6 +191,20 @@ def check_conditions(
         for one in value if isinstance(value, tuple) else (value,):
             if one is not None:
                 _value(catalogue, field, one, file, f"{place}.value")
+
+
+def _within(
+    fields: dict[str, Field], condition: Condition, file: str, place: str
+) -> None:
+    """So many days from one date to another."""
+    dates = [one.name for one in fields.values() if one.kind is Kind.DATE]
+    for key, name in (("field", condition.field), ("of", condition.of)):
+        if name not in dates:
+            mend = near(str(name), dates)
+            complain(file, f"{place}.{key}", "a date field", name, mend)
+    value = condition.value
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        complain(file, f"{place}.value", "a number of days", value, "write 0 or more")
 
 
 def _value(

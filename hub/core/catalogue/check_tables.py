@@ -4,8 +4,6 @@ Rules (what a table may ask for):
 
 - At most two dimensions beside SEX and area; every code they give has a label.
 - Sensitive fields only under a policy for them; person counts never without noise.
-- Rates divide published figures: a component is no rate itself, and two components from
-  different linkage domains must both be tables that are published.
 - A table is not finer than the declarations that gate it.
 """
 
@@ -14,9 +12,10 @@ from __future__ import annotations
 import re
 
 from hub.core.catalogue.check_flows import check_conditions
+from hub.core.catalogue.check_parts import check_parts
+from hub.core.catalogue.check_phrases import check_phrases, named_fields
 from hub.core.catalogue.model import (
     Catalogue,
-    Component,
     Dataflow,
     Dimension,
     Domain,
@@ -28,7 +27,7 @@ from hub.core.catalogue.model import (
 )
 from hub.core.catalogue.reading import complain, near
 from hub.core.catalogue.schemas import attributes
-from hub.core.catalogue.tables import DERIVED_MEASURES, MEMBER_FIELD
+from hub.core.catalogue.tables import MEMBER_FIELD
 
 _ID = re.compile(r"[A-Z][A-Z0-9_]{1,30}")
 _TAKEN = frozenset({"SEX", "REF_AREA", "TIME_PERIOD", "FREQ", "OBS_VALUE", "VELAYAT"})
@@ -48,9 +47,8 @@ def check_table(catalogue: Catalogue, table: Table) -> None:
         complain(file, "id", "upper case letters, digits and _", table.id, "rename it")
     _references(catalogue, table, file)
     _shape(table, file)
-    _parts(table, file)
+    check_parts(catalogue, table, file)
     if table.dataflow is None:
-        _components(catalogue, table, file)
         return
     dataflow = catalogue.dataflows[table.dataflow]
     fields = {field.name: field for field in attributes(dataflow)}
@@ -60,6 +58,7 @@ def check_table(catalogue: Catalogue, table: Table) -> None:
     check_conditions(catalogue, fields, table.where, file, "where")
     for index, dimension in enumerate(table.dimensions):
         _dimension(catalogue, fields, dimension, file, f"dimensions[{index}]")
+    check_phrases(catalogue, table, dataflow, fields, file)
     _protection(table, dataflow, fields, file)
 
 
@@ -92,33 +91,14 @@ def _shape(table: Table, file: str) -> None:
         complain(file, "frequency", "A under policy T", table.frequency, mend)
 
 
-def _parts(table: Table, file: str) -> None:
-    """A figure is made of rows or of components, never of both."""
-    derived = table.measure in DERIVED_MEASURES
-    if derived and (table.where or table.value or table.time or table.until):
-        expected = f"no where, time, until or value in a {table.measure}"
-        complain(file, "measure", expected, table.measure, "put them in components")
-    if derived != (table.numerator is not None):
-        expected = "a component" if derived else f"none for measure {table.measure}"
-        found = table.numerator.table if table.numerator else None
-        complain(file, "numerator", expected, found, "see docs/catalogue.md")
-    if derived and table.policy in {"C", "E"}:
-        expected = "policy R, T, S, W or N: noise is in the components"
-        complain(file, "policy", expected, table.policy, "use one of these")
-    divided = table.measure in {Measure.RATE, Measure.RATIO}
-    if divided != (table.denominator is not None):
-        expected = "a component" if divided else f"none for measure {table.measure}"
-        found = table.denominator.table if table.denominator else None
-        complain(file, "denominator", expected, found, "see docs/catalogue.md")
-
-
 def _measure(table: Table, fields: dict[str, Field], file: str) -> None:
     given = (table.value is not None) + bool(table.value_parts)
+    given += bool(table.columns)
     allowed = {1} if table.measure in _VALUED else {0}
     if table.assign == "main":
         allowed = {0, 1}
     if given not in allowed:
-        expected = f"{max(allowed)} of value, value_parts for {table.measure}"
+        expected = f"{max(allowed)} of value, value_parts, columns for {table.measure}"
         complain(file, "value", expected, given, "name what is summed, once")
     numbers = [table.value, table.count, *(table.largest or ())]
     numbers += [name for name, _ in table.value_parts]
@@ -156,7 +136,7 @@ def _time(
 
 
 def _persons(table: Table, fields: dict[str, Field], file: str) -> None:
-    if table.sex:
+    if table.sex and not table.columns:
         field = fields.get(table.sex_field)
         if field is None or field.codelist not in _SEX_LISTS:
             expected = "a field with a sex code, or sex = false"
@@ -174,6 +154,8 @@ def _dimension(
     key: str,
 ) -> None:
     known = set(catalogue.codelists[dimension.codelist].codes)
+    if dimension.flags:
+        return
     if dimension.field is None:
         if not dimension.bands or "birth_year" not in fields:
             expected = "a field, or age bands and persons with a birth year"
@@ -228,6 +210,7 @@ def _protection(
     """The disclosure policy fits what the table shows."""
     named = [table.value, *(table.largest or ()), *(n for n, _ in table.value_parts)]
     named += [dimension.field for dimension in table.dimensions]
+    named += named_fields(table)
     named += [condition.field for condition in table.where]
     for name in named:
         sensitive = name in fields and fields[name].role is Role.SENSITIVE
@@ -240,63 +223,3 @@ def _protection(
     if dataflow.quiet and table.policy != "T":
         expected = f"policy T: {dataflow.id} is quiet"
         complain(file, "policy", expected, table.policy, "use T")
-
-
-def _components(catalogue: Catalogue, table: Table, file: str) -> None:
-    domains: dict[Domain, list[Table]] = {}
-    for key, component in (
-        ("numerator", table.numerator),
-        ("denominator", table.denominator),
-    ):
-        if component is None:
-            continue
-        part = _component(catalogue, table, component, file, key)
-        if part.dataflow is not None:
-            domain = catalogue.dataflows[part.dataflow].domain
-            if domain is not Domain.NONE:
-                domains.setdefault(domain, []).append(part)
-    parts = [part for found in domains.values() for part in found]
-    if len(domains) > 1 and any(part.internal for part in parts):
-        expected = "published components: they come from two linkage domains"
-        names = ", ".join(part.id for part in parts)
-        complain(file, "numerator", expected, names, "publish both, or use one domain")
-
-
-def _component(
-    catalogue: Catalogue, table: Table, component: Component, file: str, key: str
-) -> Table:
-    if component.table not in catalogue.tables:
-        mend = near(component.table, catalogue.tables)
-        complain(file, f"{key}.table", "a table", component.table, mend)
-    part = catalogue.tables[component.table]
-    if part.measure in DERIVED_MEASURES:
-        expected = "a table that counts, no rate of rates"
-        complain(file, f"{key}.table", expected, component.table, "name its parts")
-    if part.frequency != table.frequency:
-        expected = f"frequency {part.frequency}, that of {part.id}"
-        complain(file, "frequency", expected, table.frequency, "use the same clock")
-    _kept(catalogue, part, component, file, key)
-    own = [dimension.id for dimension in part.dimensions]
-    for index, dimension in enumerate(table.dimensions):
-        if key == "numerator" and dimension.id not in own:
-            place = f"dimensions[{index}].id"
-            expected = f"a dimension of {part.id}"
-            complain(file, place, expected, dimension.id, near(dimension.id, own))
-    return part
-
-
-def _kept(
-    catalogue: Catalogue, part: Table, component: Component, file: str, key: str
-) -> None:
-    """A component's `where` names dimensions and codes of its table."""
-    lists = {dimension.id: dimension.codelist for dimension in part.dimensions}
-    lists |= {"SEX": "CL_SEX", "REF_AREA": "CL_AREA"}
-    for id_, codes in component.where.items():
-        place = f"{key}.where.{id_}"
-        if id_ not in lists:
-            complain(file, place, f"a dimension of {part.id}", id_, near(id_, lists))
-        known = catalogue.codelists[lists[id_]].codes
-        for code in codes:
-            if code not in known:
-                expected = f"a code of {lists[id_]}"
-                complain(file, place, expected, code, near(code, known))

@@ -3,7 +3,6 @@
 Rules:
 
 - Fields come from the provider schema, everything else from the TOML file.
-- Conditions are ``{ field = "…", op = "…", value = … }``; ``"@name"`` is another field.
 - Derived attributes are declared here, computed by intake.
 """
 
@@ -13,7 +12,6 @@ from collections.abc import Mapping
 
 from hub.core.catalogue.lists import identify, stem
 from hub.core.catalogue.model import (
-    Condition,
     Dataflow,
     Derived,
     Domain,
@@ -22,34 +20,13 @@ from hub.core.catalogue.model import (
     Role,
     Rule,
 )
+from hub.core.catalogue.phrases import read_conditions
 from hub.core.catalogue.reading import Node, near
 from hub.core.catalogue.schemas import canonical, provider_fields
 
-OPERATORS = ("eq", "ne", "in", "not_in", "null", "not_null", "le", "ge", "lt", "gt")
 DERIVATIONS = {"ratio": 2, "dataflow": 0, "clock": 0, "lag": 1}
 FREQUENCIES = ("M", "Q", "A")
 PERSONS = ("P", "U", "")
-
-
-def read_conditions(node: Node, name: str) -> tuple[Condition, ...]:
-    """A list of conditions, and-ed."""
-    conditions = []
-    for item in node.nodes(name):
-        field = item.string("field")
-        operator = item.choice("op", OPERATORS)
-        value = item.literal("value")
-        several = operator in {"in", "not_in"}
-        if operator in {"null", "not_null"}:
-            if value is not None:
-                item.complain(
-                    "value", f"no value beside {operator}", value, "remove it"
-                )
-        elif value is None or several != isinstance(value, tuple):
-            expected = "a list" if several else "one value"
-            item.complain("value", f"{expected} for {operator}", value, "write it so")
-        item.done()
-        conditions.append(Condition(field=field, op=operator, value=value))
-    return tuple(conditions)
 
 
 def _read_rule(node: Node) -> Rule:

@@ -44,6 +44,15 @@ _SERIES = (
     "unit",
     "policy",
     "residence_rule",
+    "columns",
+    "pool",
+    "delay_days",
+    "residence",
+    "joined",
+    "closes",
+    "complement",
+    "minus",
+    "parts",
 )
 
 

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hub.core.catalogue.flows import FREQUENCIES, read_conditions
+from hub.core.catalogue.flows import FREQUENCIES
 from hub.core.catalogue.lists import identify, stem
 from hub.core.catalogue.model import (
     Codelist,
-    Component,
     Dataflow,
     Dimension,
     Field,
@@ -25,10 +24,21 @@ from hub.core.catalogue.model import (
     Table,
     Text,
 )
+from hub.core.catalogue.phrases import (
+    read_closes,
+    read_component,
+    read_conditions,
+    read_joined,
+    read_parts,
+    read_residence,
+    read_texts,
+)
 from hub.core.catalogue.reading import Node, near
 from hub.core.catalogue.schemas import attributes
 
-DERIVED_MEASURES = frozenset({Measure.RATE, Measure.RATIO, Measure.COMPLETENESS})
+DERIVED_MEASURES = frozenset(
+    {Measure.RATE, Measure.RATIO, Measure.COMPLETENESS, Measure.DISAGGREGATION}
+)
 ASSIGN = ("first", "last", "main", "multi", "")
 RESIDENCE_RULES = ("R12", "R6P1")
 MEMBER_FIELD = "member"
@@ -87,10 +97,20 @@ def read_table(node: Node, sources: Sources) -> Table:
         value_parts=_value_parts(node, fields),
         count=_field(node, "count", fields),
         largest=_largest(node, fields),
-        numerator=_component(node, "numerator"),
-        denominator=_component(node, "denominator"),
+        numerator=read_component(node, "numerator"),
+        denominator=read_component(node, "denominator"),
         scale=node.integer("scale", 1),
         divisor=node.integer("divisor", 1),
+        columns=read_texts(node, "columns"),
+        pool=node.integer("pool", 1),
+        delay_days=node.integer("delay_days", 0),
+        residence=read_residence(node),
+        joined=read_joined(node),
+        closes=read_closes(node),
+        complement=node.boolean("complement", default=False),
+        minus=read_component(node, "minus"),
+        parts=read_parts(node),
+        control=node.optional("control"),
         unit=node.string("unit"),
         internal=node.boolean("internal", default=False),
         policy=policy,
@@ -152,7 +172,8 @@ def _dimension(node: Node, fields: Mapping[str, Field], sources: Sources) -> Dim
     if codelist not in sources.codelists:
         mend = near(codelist, sources.codelists)
         node.complain("codelist", "a codelist of the catalogue", codelist, mend)
-    bands = sources.codelists[codelist].bands if name is None else {}
+    flags = read_texts(node, "flags")
+    bands = sources.codelists[codelist].bands if name is None and not flags else {}
     dimension = Dimension(
         id=id_,
         codelist=codelist,
@@ -161,6 +182,7 @@ def _dimension(node: Node, fields: Mapping[str, Field], sources: Sources) -> Dim
         mapping=mapping,
         bands=tuple((code, low, high) for code, (low, high) in bands.items()),
         other=node.string("other", "_U"),
+        flags=flags,
     )
     node.done()
     return dimension
@@ -198,19 +220,6 @@ def _largest(node: Node, fields: Mapping[str, Field]) -> tuple[str, str] | None:
         mend = "name the largest and the second"
         node.complain("largest", "two fields", list(names), mend)
     return (names[0], names[1])
-
-
-def _component(node: Node, name: str) -> Component | None:
-    if name not in node:
-        return None
-    item = node.node(name)
-    where = item.node("where")
-    component = Component(
-        table=item.string("table"),
-        where={id_: where.strings(id_) for id_ in where.names()},
-    )
-    item.done()
-    return component
 
 
 def _esms(

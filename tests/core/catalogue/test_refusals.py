@@ -157,14 +157,14 @@ FILES = {
     "components on two clocks": (
         "tables/STK_RATE.toml",
         '"STK_VEL"',
-        '"STK_CIT"',
-        "key frequency: expected frequency Q, that of STK_CIT",
+        '"REM_COST"',
+        "key frequency: expected frequency Q, that of REM_COST",
     ),
     "sum without value": (
         "tables/REM_VOL.toml",
         'value = "amount_usd"',
         "",
-        "key value: expected 1 of value, value_parts for sum, found 0",
+        "key value: expected 1 of value, value_parts, columns for sum, found 0",
     ),
     "sensitive under a wrong policy": (
         "tables/REM_VOL.toml",
