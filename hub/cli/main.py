@@ -33,6 +33,7 @@ VERBS: dict[str, str] = {
     "release": "close a period and wait for the signed vintage",
     "subscribe": "read indicator observations as a member",
     "query": "print one indicator table by sex",
+    "verify": "check offline that figures are exactly those the hub signed",
     "audit": "recompute every cell from the inbound log and compare",
     "catalogue": "list, check or document the catalogue",
     "topics": "list topics and the access table",

@@ -18,13 +18,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hub.cli.output import Output
-from hub.cli.subscribe import MEMBER, reader, row_of
+from hub.cli.subscribe import MEMBER, reader
 from hub.client import latest, observations
 from hub.client.figures import chosen
 from hub.core import codelists, period
 from hub.core.catalogue.model import Catalogue, Table, Text
 from hub.core.codelists import AREA, PUBLISHED_SEX, SEX, TOTAL
 from hub.core.errors import InvalidError
+from hub.core.flat import row_of
 from hub.core.observation import Observation
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Settings, from_environment

@@ -6,37 +6,24 @@ Every release is given, the oldest first; ``kerwen query`` shows the newest only
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
 
 from hub.cli.output import Output
-from hub.client import observations
+from hub.client import observations, tablefiles, vintages
 from hub.client.figures import chosen
+from hub.core import proof
 from hub.core.catalogue.model import Catalogue, Table
 from hub.core.errors import InvalidError, UsageError
-from hub.core.observation import Observation
+from hub.core.flat import row_of
+from hub.core.observation import Observation, Vintage
 from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
 
 MEMBER = "iom"
 """Who reads where nobody is named: the coordinator of the Network."""
-
-_BEFORE = ("TABLE", "FREQ", "REF_AREA", "SEX")
-_AFTER = (
-    "TIME_PERIOD",
-    "OBS_VALUE",
-    "OBS_STATUS",
-    "CONF_STATUS",
-    "UNIT_MEASURE",
-    "VINTAGE",
-    "RELEASE",
-    "RELEASED_MS",
-    "RESIDENCE_RULE",
-)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,10 +38,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("table", "jsonl", "csv"), default="table", dest="shape"
     )
     parser.add_argument("--follow", action="store_true", help="wait for more")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write FILE (.jsonl or .csv) and its proof; see: kerwen verify",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Read and print until the end, or until Ctrl-C."""
+    if args.follow and args.output is not None:
+        raise UsageError("--follow never ends and --output wants whole releases")
     if args.follow and (out.as_json or args.shape == "table"):
         raise UsageError("--follow never ends: add --format jsonl or csv, not --json")
     settings = from_environment()
@@ -68,21 +63,19 @@ def run(args: argparse.Namespace, out: Output) -> int:
         catalogue=catalogue,
         follow=args.follow,
     )
-    rows = (row_of(catalogue.tables[one.table], one) for one in found)
+    if args.output is not None:
+        names = [table.id for table in tables]
+        manifests = vintages(settings, args.member, names)
+        return _save(args.output, tables, found, manifests, out)
     if out.as_json:
-        listed = list(rows)
-        out.result({"member": args.member, "observations": listed})
+        rows = [row_of(catalogue.tables[one.table], one) for one in found]
+        out.result({"member": args.member, "observations": rows})
         return 0
     if args.shape == "table":
         _table(list(found), out)
         return 0
     with suppress(KeyboardInterrupt):
-        if args.shape == "jsonl":
-            for row in rows:
-                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
-                sys.stdout.flush()
-        else:
-            _csv(tables, rows)
+        tablefiles.write(sys.stdout, args.shape, tables, found)
     return 0
 
 
@@ -96,37 +89,27 @@ def reader(catalogue: Catalogue, member: str) -> None:
         )
 
 
-def row_of(table: Table, one: Observation) -> dict[str, Any]:
-    """An observation in the words of its data structure."""
-    names = [dimension.id for dimension in table.dimensions]
-    before = (one.table, one.frequency, one.area, one.sex)
-    after = (
-        one.period,
-        one.value,
-        one.status,
-        one.conf,
-        one.unit,
-        one.vintage,
-        one.release,
-        one.released_ms,
-        one.residence_rule,
+def _save(
+    path: Path,
+    tables: Sequence[Table],
+    found: Iterable[Observation],
+    manifests: Iterable[Vintage],
+    out: Output,
+) -> int:
+    """Write the figures and, beside them, what verifies them offline."""
+    shape = tablefiles.shape_of(path)
+    # The manifests come after the figures: one more does no harm, one less would.
+    figures = list(found)
+    beside = tablefiles.proof_beside(path)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        tablefiles.write(stream, shape, tables, figures)
+    beside.write_text(proof.dumps(proof.of(manifests, figures)), "utf-8")
+    out.result(
+        {"file": str(path), "proof": str(beside), "observations": len(figures)},
+        f"{len(figures):,} observations in {path}; verify them anywhere with "
+        f"`kerwen verify {path} --keys registry.json`",
     )
-    return {
-        **dict(zip(_BEFORE, before, strict=True)),
-        **dict(zip(names, one.dimensions, strict=True)),
-        **dict(zip(_AFTER, after, strict=True)),
-    }
-
-
-def _csv(tables: Sequence[Table], rows: Iterator[dict[str, Any]]) -> None:
-    """One header for all tables: a column for each dimension that any of them has."""
-    names = dict.fromkeys(one.id for table in tables for one in table.dimensions)
-    columns = (*_BEFORE, *names, *_AFTER)
-    writer = csv.DictWriter(sys.stdout, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(row)
-        sys.stdout.flush()
+    return 0
 
 
 def _table(found: Sequence[Observation], out: Output) -> None:

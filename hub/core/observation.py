@@ -7,8 +7,9 @@ Rules (docs/disclosure.md, "What is published"; SDMX: one data structure a table
 - On the wire it is Confluent framing (0, schema id, Avro), so any Kafka Avro client
   reads it; the id is a hash of the schema, the same on every hub.
 - A release of a table ends with a signed manifest (:class:`Vintage`). Its digest is
-  over one line an observation, sorted: whoever holds the figures, from whatever format,
-  can recompute it.
+  over one leaf an observation, sorted; a leaf is the hash of the canonical line.
+  Whoever holds the figures, from whatever format, can recompute it, and with the
+  leaves beside them can tell which figure was changed.
 
 Invariant: two sets of observations with one digest are equal in every field that
 says what was published.
@@ -212,14 +213,25 @@ class Codec:
 def line(one: Observation) -> str:
     """The canonical line: a value is its shortest decimal, nothing if there is none."""
     value = "" if one.value is None else repr(float(one.value))
-    said = (one.status, one.conf, one.unit, one.vintage, one.release)
+    said = [one.status, one.conf, one.unit, one.vintage, one.release]
+    if one.residence_rule is not None:
+        said.append(one.residence_rule)
     return "|".join((one.table, one.series, one.period, value, *said))
 
 
+def leaf(one: Observation) -> bytes:
+    """SHA-256 of the canonical line, ended by a line feed; 32 bytes."""
+    return hashlib.sha256(f"{line(one)}\n".encode()).digest()
+
+
+def digest_of(leaves: Iterable[bytes]) -> bytes:
+    """SHA-256 over leaves in order of their bytes."""
+    return hashlib.sha256(b"".join(sorted(leaves))).digest()
+
+
 def digest(observations: Iterable[Observation]) -> bytes:
-    """SHA-256 over the sorted canonical lines, each ended by a line feed."""
-    lines = sorted(line(one) for one in observations)
-    return hashlib.sha256("".join(f"{one}\n" for one in lines).encode()).digest()
+    """What a manifest signs: :func:`digest_of` the leaves of its observations."""
+    return digest_of(leaf(one) for one in observations)
 
 
 def encode(vintage: Vintage) -> bytes:

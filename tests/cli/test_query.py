@@ -9,9 +9,9 @@ import pytest
 from hub.cli import query
 from hub.cli.declare import periods
 from hub.cli.query import Labels
-from hub.cli.subscribe import row_of
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import UsageError
+from hub.core.flat import row_of
 from hub.core.observation import Observation
 from hub.edge.files import read_catalogue
 
