@@ -172,7 +172,11 @@ def test_a_proof_cannot_be_made_to_fit(tmp_path: Path) -> None:
         ("a.jsonl", '{"TABLE": "EVT", "TABLE": "EVT"}\n', "line 1: not a JSON object"),
         ("a.csv", "TABLE,TABLE\nEVT,EVT\n", "line 1: a column stands twice"),
         ("a.csv", "TABLE,FREQ\nEVT\n", "line 2: 2 columns expected"),
-        ("a.csv", "TABLE,FREQ\nEVT,M\n", "line 2: CITIZENSHIP_G: the column is missing"),
+        (
+            "a.csv",
+            "TABLE,FREQ\nEVT,M\n",
+            "line 2: CITIZENSHIP_G: the column is missing",
+        ),
         ("a.txt", "", "ends in .jsonl or .csv"),
     ],
 )
