@@ -8,7 +8,10 @@ Rules (design: lane machine):
   here: a new lane, in which the rows that have no final receipt are sealed again.
   Stale: the rows go under a new sequence. Nothing else is decided here: a refused
   batch waits for a person, and nothing is sent in circles.
+- What has no receipt after :data:`RECEIPT_SECONDS` is sent again.
 - Receipts are noted before their position moves, so a kill costs a second look.
+
+Bound: at most :data:`WINDOW_BYTES`, or one batch, of what waits is in memory.
 """
 
 from __future__ import annotations
@@ -32,6 +35,12 @@ from hub.publisher.spool import Spool
 
 WINDOW = 16
 """Batches sent between two looks at the acknowledgements."""
+WINDOW_BYTES = 16 << 20
+"""Bytes of them."""
+RECEIPT_SECONDS = 300
+"""After so long without a receipt a batch is sent again, and somebody is told."""
+CLOCK_SECONDS_MAX = 300
+"""A clock that is further off than this is told to be set."""
 LATER = 2**63 - 1
 """An offset after every other."""
 RETURNS_MAX = 20
@@ -65,18 +74,27 @@ class Courier:
         Raises:
             RetriableError: The brokers are away; the spool keeps what is left.
         """
-        waiting = [
-            item
-            for item in ledger.items(self.spool, State.SPOOLED)
-            if item.lane not in self.stopped
-        ]
+        total = ledger.count(self.spool, State.SPOOLED) if tell else 0
+        done = 0
         # A batch that goes again goes in its lane's order, not the spool's.
-        waiting.sort(key=lambda item: (item.dataflow, item.lane, item.sequence))
-        for start in range(0, len(waiting), WINDOW):
-            self._carry(waiting[start : start + WINDOW])
-            if tell is not None:
-                tell("sent", min(start + WINDOW, len(waiting)), len(waiting))
-        return len(waiting)
+        for lane in ledger.lanes(self.spool):
+            after = 0
+            while lane not in self.stopped:
+                window = ledger.window(
+                    self.spool,
+                    lane,
+                    after,
+                    batches_max=WINDOW,
+                    bytes_max=WINDOW_BYTES,
+                )
+                if not window:
+                    break
+                self._carry(window)
+                after = window[-1].sequence
+                done += len(window)
+                if tell is not None:
+                    tell("sent", min(done, total), total)
+        return done
 
     def repeat(self, items: Sequence[Item]) -> None:
         """Send batches once more as they are, as after an unsure acknowledgement."""
@@ -94,7 +112,8 @@ class Courier:
             )
             for item in items
         ]
-        ledger.sent(self.spool, items, self.broker.send(sends))
+        acks = self.broker.send(sends)
+        ledger.sent(self.spool, items, acks, self.sealer.now_ms())
 
     def collect(self) -> int:
         """Read and note the receipts that are there; returns how many.
@@ -181,12 +200,19 @@ class Courier:
         items.sort(key=lambda one: one.sequence)
         self.spool.reopen(items, self.sealer.entropy, self.again, new_lane=True)
 
-    def lost(self) -> None:
-        """Send everything again that was sent and has no receipt."""
-        with self.spool.change() as connection:
-            connection.execute(
-                "UPDATE batches SET state = 'spooled' WHERE state = 'sent'"
+    def remind(self, seconds: float = RECEIPT_SECONDS) -> None:
+        """Let what has had no receipt for so long go again with the next sending."""
+        now_ms = self.sealer.now_ms()
+        if ledger.remind(self.spool, now_ms, round(seconds * 1000)):
+            number, longest_ms = ledger.overdue(self.spool, now_ms, 0)
+            self.notes.append(
+                f"{number} batches are without a receipt, the first for "
+                f"{longest_ms // 60_000} minutes; they go again: does the hub run?"
             )
+
+    def clock(self) -> str:
+        """What to say of this machine's clock; empty if it is right."""
+        return clock_note(ledger.figure(self.spool, ledger.CLOCK_MS))
 
     def retry(self) -> int:
         """Seal everything without a receipt again, with the keys and schemas of now.
@@ -226,3 +252,17 @@ class Courier:
             file=item.file,
         )
         return self.sealer.seal(flow, content, place)
+
+
+def clock_note(ahead_ms: int) -> str:
+    """What to say of a clock that is so far ahead of the brokers'; empty if right."""
+    seconds = abs(ahead_ms) // 1000
+    if seconds <= CLOCK_SECONDS_MAX:
+        return ""
+    days, rest = divmod(seconds, 86_400)
+    far = f"{days:,} days" if days else f"{rest // 60} minutes"
+    way = "ahead of" if ahead_ms > 0 else "behind"
+    return (
+        f"this machine's clock is {far} {way} the brokers'; batches are taken all the "
+        "same and dated by the hub's receipt, but set the clock"
+    )

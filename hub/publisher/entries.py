@@ -1,4 +1,15 @@
-"""What stands in a spool: its tables, and their rows as values."""
+"""What stands in a spool: its tables, and their rows as values.
+
+Rules:
+
+- ``batches``: one row a sealed batch, from spooled to receipted. ``first_ms`` and
+  ``sent_ms`` are this machine's clock at the first and the last acknowledgement.
+- ``held``: answers of the quarantine topic as they came, sealed to the ministry;
+  ``mends``: corrected rows, sealed in the same way until they are sent.
+- ``held_rows``: what became of each refused row. Its reason, field and record id stand
+  there in clear, its content does not. ``place`` is its place in ``held``.
+- ``figures``: single numbers, such as how far the clock is off.
+"""
 
 from __future__ import annotations
 
@@ -62,6 +73,38 @@ CREATE TABLE records (
 ) WITHOUT ROWID;
 CREATE TABLE positions (topic TEXT PRIMARY KEY, offset INTEGER NOT NULL)
 """
+
+SECOND = """
+ALTER TABLE batches ADD COLUMN first_ms INTEGER;
+ALTER TABLE batches ADD COLUMN sent_ms INTEGER;
+CREATE TABLE held (
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL,
+    dataflow TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    sealed BLOB
+);
+CREATE TABLE mends (id INTEGER PRIMARY KEY, copy BLOB NOT NULL);
+CREATE TABLE held_rows (
+    digest BLOB NOT NULL,
+    row INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    field TEXT NOT NULL,
+    record TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open',
+    mend INTEGER,
+    mend_place INTEGER,
+    batch BLOB,
+    closed_ms INTEGER,
+    PRIMARY KEY (digest, row)
+) WITHOUT ROWID;
+CREATE INDEX held_rows_state ON held_rows (state);
+CREATE TABLE figures (name TEXT PRIMARY KEY, value INTEGER NOT NULL)
+"""
+VERSIONS = (SCHEMA, SECOND)
+"""What brings a spool from each version to the next."""
 
 
 class State(StrEnum):

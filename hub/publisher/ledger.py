@@ -5,11 +5,12 @@ Rules:
 - A change is one transaction of the spool, so a kill leaves a batch in one state.
 - With a final receipt a batch's content is deleted; sequence, digest and receipt stay,
   so the chain of a lane can be checked for good.
+- What waits may be a day's work: it is read a window at a time, never as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from hub.core.messages import Receipt
 from hub.edge.kafka import Ack
@@ -43,6 +44,57 @@ def items(
     return [Item(*row) for row in rows]
 
 
+def each(spool: Spool) -> Iterator[Item]:
+    """Every batch, lane by lane in sequence; reads as it goes."""
+    rows = spool.connection.execute(
+        f"SELECT {_ITEM} FROM batches ORDER BY lane, sequence"  # noqa: S608 - names only
+    )
+    return (Item(*row) for row in rows)
+
+
+def count(spool: Spool, *states: State) -> int:
+    """How many batches are in one of these states."""
+    marks = ", ".join("?" * len(states))
+    return _count(spool, f"state IN ({marks})", states, ())
+
+
+def lanes(spool: Spool) -> list[bytes]:
+    """Lanes with batches to be sent, by dataflow."""
+    rows = spool.connection.execute(
+        "SELECT DISTINCT dataflow, lane FROM batches WHERE state = 'spooled' "
+        "ORDER BY dataflow, lane"
+    )
+    return [lane for _, lane in rows]
+
+
+def window(
+    spool: Spool, lane: bytes, after: int, *, batches_max: int, bytes_max: int
+) -> list[Item]:
+    """The next batches of a lane to be sent, in sequence; at least one if there is.
+
+    Args:
+        spool: Where they wait.
+        lane: Whose.
+        after: Sequence behind which to look.
+        batches_max: Most batches.
+        bytes_max: Most bytes, unless the first alone is larger.
+    """
+    rows = spool.connection.execute(
+        f"SELECT {_ITEM}, length(envelope) FROM batches "  # noqa: S608 - names only
+        "WHERE lane = ? AND sequence > ? AND state = 'spooled' "
+        "ORDER BY sequence LIMIT ?",
+        (lane, after, batches_max),
+    )
+    found: list[Item] = []
+    size = 0
+    for *row, length in rows:
+        size += length or 0
+        if found and size > bytes_max:
+            break
+        found.append(Item(*row))
+    return found
+
+
 def find(spool: Spool, digest: bytes) -> Item | None:
     """The batch of a digest."""
     row = spool.connection.execute(
@@ -71,14 +123,72 @@ def content(spool: Spool, item: Item, column: str) -> bytes:
     return row[0] or b""
 
 
-def sent(spool: Spool, sends: Sequence[Item], acks: Sequence[Ack]) -> None:
-    """The broker has these batches."""
+def sent(spool: Spool, sends: Sequence[Item], acks: Sequence[Ack], now_ms: int) -> None:
+    """The broker has these batches; `now_ms` is this machine's clock."""
     with spool.change() as connection:
         connection.executemany(
-            "UPDATE batches SET sends = sends + 1, sent_offset = ?, state = "
+            "UPDATE batches SET sends = sends + 1, sent_offset = ?, "
+            "first_ms = COALESCE(first_ms, ?), sent_ms = ?, state = "
             "CASE state WHEN 'spooled' THEN 'sent' ELSE state END WHERE id = ?",
-            [(ack.offset, item.id) for item, ack in zip(sends, acks, strict=True)],
+            [
+                (ack.offset, now_ms, now_ms, item.id)
+                for item, ack in zip(sends, acks, strict=True)
+            ],
         )
+        if acks:
+            note(spool, CLOCK_MS, now_ms - acks[-1].time_ms)
+
+
+CLOCK_MS = "clock_ms"
+"""Figure: by how much this machine's clock is ahead of the brokers'."""
+
+
+def note(spool: Spool, name: str, value: int) -> None:
+    """Remember a number; inside a transaction."""
+    spool.connection.execute(
+        "INSERT INTO figures (name, value) VALUES (?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+def figure(spool: Spool, name: str) -> int:
+    """A number that was remembered; 0 if it never was."""
+    row = spool.connection.execute(
+        "SELECT value FROM figures WHERE name = ?", (name,)
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def remind(spool: Spool, now_ms: int, patience_ms: int) -> int:
+    """Send again what was sent and not answered in time; how many batches.
+
+    The first of each lane is enough: if it was lost, the answers to what came after it
+    ask for the rest; if it was not, its original receipt comes again.
+    """
+    with spool.change() as connection:
+        rows = connection.execute(
+            "SELECT id, sent_ms, min(sequence) FROM batches WHERE state = 'sent' "
+            "GROUP BY lane"
+        ).fetchall()
+        # A clock that was set back must not make them wait for years.
+        late = [id_ for id_, at, _ in rows if abs(now_ms - (at or 0)) > patience_ms]
+        connection.executemany(
+            "UPDATE batches SET state = 'spooled' WHERE id = ?",
+            [(id_,) for id_ in late],
+        )
+    return len(late)
+
+
+def overdue(spool: Spool, now_ms: int, patience_ms: int) -> tuple[int, int]:
+    """Batches the brokers have had for longer, unanswered, and how long the first."""
+    row = spool.connection.execute(
+        "SELECT count(*), max(abs(? - COALESCE(first_ms, 0))) FROM batches "
+        "WHERE state IN ('spooled', 'sent') AND sends > 0 "
+        "AND abs(? - COALESCE(first_ms, 0)) > ?",
+        (now_ms, now_ms, patience_ms),
+    ).fetchone()
+    return int(row[0]), int(row[1] or 0)
 
 
 def receipted(
@@ -158,7 +268,10 @@ def unrepeated(spool: Spool, file: int) -> int:
 
 
 def _count(
-    spool: Spool, clause: str, values: tuple[int, ...], stopped: Collection[bytes]
+    spool: Spool,
+    clause: str,
+    values: Sequence[int | str],
+    stopped: Collection[bytes],
 ) -> int:
     marks = ", ".join("?" * len(stopped))
     row = spool.connection.execute(

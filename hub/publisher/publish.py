@@ -4,6 +4,7 @@ Rules (design: publisher):
 
 - A file is read, sealed and spooled in batches; then sent; then its receipts are
   awaited. Brokers that are away stop the second and third step, never the first.
+- What was sent in an earlier session and never answered is sent again on the way.
 - Publishing the same file again does nothing and says so; ``again`` makes new batches
   of it, ``resend`` sends the same sealed batches twice.
 - A publication that was interrupted goes on after the last row in the spool.
@@ -214,12 +215,14 @@ class Session:
         deadline = self.clock() + wait_seconds
         notes: list[str] = []
         try:
+            self.courier.remind()
             self.courier.send(tell)
             if resend is not None:
                 self.courier.repeat(ledger.items(self.spool, file=resend))
             total = self._left(resend)
             while left := self._left(resend):
                 noted = self.courier.collect()
+                self.courier.remind()
                 self.courier.send()
                 if tell is not None:
                     tell("receipts", max(total - left, 0), total)
@@ -231,9 +234,9 @@ class Session:
             notes.append(f"{error}; the batches wait in the spool, publish again later")
         if resend is not None and ledger.unrepeated(self.spool, resend):
             notes.append("batches with a final receipt were not sent twice; use again")
-        notes += self.courier.notes
+        notes += [*self.courier.notes, self.courier.clock()]
         self.courier.notes.clear()
-        return tuple(notes)
+        return tuple(filter(None, notes))
 
     def _left(self, resent: int | None) -> int:
         """Answers that are still awaited."""

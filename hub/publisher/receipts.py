@@ -7,7 +7,9 @@ Rules (design: envelope, receipts):
   member, and rows = accepted + refused.
 - Verification needs the registry and the receipt, no network: a ministry can show
   years later what the hub took.
-- Whatever comes after a final receipt is an answer to a batch that was sent again.
+- Whatever comes after a final receipt is an answer to a batch that was sent again. To
+  one that was taken it is the original receipt, byte for byte: the hub cannot say
+  something else later.
 """
 
 from __future__ import annotations
@@ -132,6 +134,13 @@ def note(
         return Verdict.GAP, item
     if item.receipt is not None:
         ledger.answered(spool, item)
+        taken = (decode_as(Receipt, item.receipt).outcome, receipt.outcome)
+        if "refused" not in taken and encoded != item.receipt:
+            raise EnvelopeError(
+                Reason.CONTENT,
+                f"{item.dataflow}, batch {item.sequence}: it is not the receipt the "
+                "hub gave for this batch before; show both to the hub's operators",
+            )
         return Verdict.DUPLICATE, item
     refused = receipt.outcome == "refused"
     ledger.receipted(spool, item, receipt, encoded, refused=refused)
@@ -146,7 +155,7 @@ def verify_spool(spool: Spool, registry: KeyRegistry, member: Member) -> Verifie
     problems: list[str] = []
     receipts = rows = without = 0
     ends: dict[bytes, bytes] = {}
-    for item in sorted(ledger.items(spool), key=lambda one: (one.lane, one.sequence)):
+    for item in ledger.each(spool):
         name = f"{item.dataflow} lane {item.lane.hex()[:8]} #{item.sequence}"
         if ends.get(item.lane, bytes(32)) != item.previous:
             problems.append(f"{name}: the chain is broken before this batch")

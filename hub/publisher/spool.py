@@ -30,9 +30,9 @@ from typing import IO, Self
 
 from hub.core.errors import InvalidError, MachineError
 from hub.core.messages import DIGEST_NONE
-from hub.publisher.entries import SCHEMA, Item, Parcel, Place, Publication, State
+from hub.publisher.entries import VERSIONS, Item, Parcel, Place, Publication, State
 
-VERSION = 1
+VERSION = len(VERSIONS)
 RESERVE_BYTES = 64 << 20
 """Free space that stays free: SQLite needs room to commit what it has."""
 CACHE_BYTES = 32 << 20
@@ -82,13 +82,18 @@ class Spool:
             self.connection.execute("PRAGMA synchronous=FULL")
             self.connection.execute(f"PRAGMA cache_size=-{CACHE_BYTES >> 10}")
         version = self.connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and write:
-            with self.change() as connection:
-                for statement in SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={VERSION}")
-        elif version != VERSION:
+        if version > VERSION:
             raise InvalidError(f"{self.path}: spool version {version}, not {VERSION}")
+        if version < VERSION and not write:
+            raise InvalidError(
+                f"{self.path}: spool version {version}; `kerwen publish` brings it to "
+                f"{VERSION}"
+            )
+        for number, script in enumerate(VERSIONS[version:], version + 1):
+            with self.change() as connection:
+                for statement in script.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version={number}")
 
     def close(self) -> None:
         """Give the file and the lock back."""
@@ -116,7 +121,7 @@ class Spool:
         except BaseException as error:
             with suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+            if _no_room(error):
                 raise self._full() from error
             raise
 
@@ -133,8 +138,10 @@ class Spool:
     def _full(self) -> MachineError:
         free = shutil.disk_usage(self.path.parent).free
         return MachineError(
-            f"no room for the spool {self.path}: {free >> 20} MB are free; free some "
-            "and publish the same file again, it goes on where it stopped"
+            f"no room for the spool {self.path}: {free >> 20} MB are free and "
+            f"{RESERVE_BYTES >> 20} MB stay free, or a quota is used up; nothing of "
+            "this batch was kept; make room and publish the same file again, it goes "
+            "on where it stopped"
         )
 
     def begin(
@@ -192,6 +199,7 @@ class Spool:
             entropy: Source of a new lane's id.
             make: Seals the batch for its place; it may read and write revisions.
         """
+        self.room(0)
         with self.change() as connection:
             place = self._place(dataflow, entropy)
             self._insert(connection, dataflow, place, make(place))
@@ -266,6 +274,14 @@ class Spool:
                     "WHERE id = ?",
                     (State.REPLACED, item.id),
                 )
+
+
+def _no_room(error: BaseException) -> bool:
+    """Whether a write failed for want of room; to SQLite a quota is an I/O error."""
+    text = str(error)
+    return isinstance(error, sqlite3.OperationalError) and (
+        "full" in text or "disk I/O" in text
+    )
 
 
 def _lock(path: Path) -> IO[bytes]:

@@ -124,7 +124,7 @@ def test_a_publication_survives_any_crash(
         crash(desk.session(batch_rows=BATCH), desk, point, path)
 
     with desk.session(batch_rows=BATCH) as session:
-        session.courier.lost()
+        session.courier.remind(0)
         done = session.publish("border_crossing", path)
         items = ledger.items(session.spool)
         checked = receipts.verify_spool(
@@ -230,13 +230,13 @@ def test_going_back_is_done_once(tmp_path: Path) -> None:
             spool.put("flow", os.urandom, parcel(number))
         items = ledger.items(spool)
         acks = [Ack(topic="t", partition=0, offset=n, time_ms=0) for n in (5, 6, 7)]
-        ledger.sent(spool, items, acks)
+        ledger.sent(spool, items, acks, 0)
 
         assert ledger.back(spool, items[0].lane, 2, offset=7)
         assert [i.state for i in ledger.items(spool)] == ["sent", "spooled", "spooled"]
         again = ledger.items(spool, State.SPOOLED)
         acks = [Ack(topic="t", partition=0, offset=n, time_ms=0) for n in (8, 9)]
-        ledger.sent(spool, again, acks)
+        ledger.sent(spool, again, acks, 0)
         assert ledger.back(spool, items[0].lane, 2, offset=7)
         assert {i.state for i in ledger.items(spool)} == {"sent"}
         assert not ledger.back(spool, items[0].lane, 9, offset=99)
