@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -49,16 +50,17 @@ class Hub:
         self.sent += 1
         place = (send.topic, send.partition)
         if self.sent in self.drop:
-            return Ack(
-                topic=send.topic, partition=send.partition, offset=-1, time_ms=NOW_MS
-            )
+            return self._ack(place, -1)
         log = self.logs[place]
         log.append(send.value or b"")
         offset = len(log) - 1
         self._step(place, offset)
-        return Ack(
-            topic=send.topic, partition=send.partition, offset=offset, time_ms=NOW_MS
-        )
+        return self._ack(place, offset)
+
+    def _ack(self, place: tuple[str, int], offset: int) -> Ack:
+        """Acknowledged now: the ministries' clocks are compared with it."""
+        now_ms = time.time_ns() // 1_000_000
+        return Ack(topic=place[0], partition=place[1], offset=offset, time_ms=now_ms)
 
     def _step(self, place: tuple[str, int], offset: int) -> None:
         source = Source(topic=place[0], partition=place[1], log=bytes(16))
