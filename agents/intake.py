@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 
 from agents.worker import Plan, main
+from hub.core import bundle
 from hub.core.catalogue.model import Domain
 from hub.core.intake import Intake
-from hub.core.rulebook import Rulebook
 from hub.core.stage import Stage
 from hub.core.topics import sources
 from hub.edge import files, keyring
@@ -22,8 +22,8 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
     root = settings.home.root
     catalogue = files.read_catalogue(settings.catalogue)
     keys = keyring.intake(root)
-    rulebook = Rulebook.of(catalogue, keyring.registry(root))
-    stage = Intake(rulebooks=[rulebook], keys=keys, entropy=os.urandom)
+    bundles = bundle.only(catalogue, keyring.registry(root))
+    stage = Intake(bundles=bundles, keys=keys, entropy=os.urandom)
     # NONE is fed by every ministry partition: declarations stand in any lane.
     inputs = sorted({topic for topic, _ in sources(catalogue, Domain.NONE)})
     return stage, Plan(inputs=inputs)

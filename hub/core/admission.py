@@ -29,6 +29,7 @@ from hub.core.messages import (
     ROWS_MAX,
     Envelope,
     EnvelopeHeader,
+    decode_as,
 )
 from hub.core.reasons import Reason
 from hub.core.rulebook import Address, Form, Rulebook
@@ -111,6 +112,36 @@ def admit(
         reason=reason,
         form=form,
         rows=rows,
+    )
+
+
+def set_aside(
+    message: Incoming,
+    *,
+    address: Address,
+    partition: int,
+    rulebook: Rulebook,
+    lanes: Lanes,
+) -> Batch:
+    """A message that a signed skip sets aside: its lane goes on, its rows do not.
+
+    So the ministry gets a final answer, and the rows come again under a new sequence.
+    What is no envelope, or kills the worker even here, is answered unbelieved.
+    """
+    digest = layout.digest(message.value)
+    try:
+        envelope = decode_as(Envelope, message.value)
+        header = _believed(envelope, address, partition, rulebook)
+    except Exception:  # noqa: BLE001 - no state is asked here, so nothing is hidden
+        return unbelieved(message, Reason.SKIPPED)
+    outcome, lane = lanes.take(header.lane, header.sequence, header.previous, digest)
+    return Batch(
+        message=message,
+        digest=digest,
+        header=header,
+        outcome=outcome,
+        expected=lane.expected,
+        reason=_OF_OUTCOME.get(outcome, Reason.SKIPPED),
     )
 
 

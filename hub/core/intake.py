@@ -5,11 +5,14 @@ Rules (design §3 rules 5, 6, 8, 10, 13; §4; §5):
 - Control messages carry the hub's control signature. Genesis and config produce
   nothing, a close marker goes on to every destination, an unbelievable one is counted
   and passed over; only a foreign log or an unknown bundle stops the partition.
+- A config record puts a newer bundle in force from its offset on; an older one counts
+  as stale and changes nothing.
+- What a signed skip sets aside is never opened: its lane goes on, its ministry gets a
+  final refusal.
 - Every envelope gets a receipt. Rows of many envelopes are decoded one by one, then
   judged and pseudonymised together: nothing a row becomes depends on its neighbours.
 - Records go to the dataflow's domain, declarations to NONE; both hear of every chunk.
-- Rows published = accepted + quarantined + rows of duplicate batches, counted by
-  ministry and dataflow; of a quiet dataflow only whether batches were well or refused.
+- What is counted, and how little of a quiet dataflow: :mod:`hub.core.tally`.
 
 Invariant: no direct identifier is in anything a step gives back, except the refused
 rows, which are sealed to the ministry they came from.
@@ -26,13 +29,14 @@ from typing import Protocol
 import ormsgpack
 import polars as pl
 
-from hub.core.admission import Batch, admit, unbelieved
+from hub.core.admission import Batch, admit, set_aside, unbelieved
 from hub.core.answers import Desk
 from hub.core.arrow import STAGE, Arrow
 from hub.core.blocks import InternalKey
+from hub.core.bundle import NONE, Bundles
 from hub.core.catalogue.model import Domain
 from hub.core.envelope.recipients import PrivateKey
-from hub.core.errors import BundleError, EnvelopeError, LogError
+from hub.core.errors import EnvelopeError, LogError
 from hub.core.identity.pseudonyms import pseudonymise
 from hub.core.keys import SigningKey
 from hub.core.lanes import Lanes, Outcome
@@ -49,9 +53,10 @@ from hub.core.messages import (
     verify,
 )
 from hub.core.reasons import Reason
-from hub.core.rulebook import Form, Rulebook
-from hub.core.stage import Result, Series
+from hub.core.rulebook import Form, Shelf
+from hub.core.stage import Result
 from hub.core.state import Overlay
+from hub.core.tally import Tally
 from hub.core.validate import Refused, validate
 
 GENERAL = b"g"
@@ -88,20 +93,19 @@ class Intake:
     def __init__(
         self,
         *,
-        rulebooks: Sequence[Rulebook],
+        bundles: Bundles,
         keys: Keys,
         entropy: Callable[[int], bytes],
     ) -> None:
         """Prepare the stage.
 
         Args:
-            rulebooks: Every bundle this worker holds; the first is in force until a
+            bundles: Every bundle this worker holds; the oldest is in force until a
                 config record names one.
             keys: Intake's own secrets.
             entropy: Source of nonces.
         """
-        self.rulebooks = {book.digest: book for book in rulebooks}
-        self.first = rulebooks[0].digest
+        self.shelf = Shelf(bundles)
         self.keys = keys
         self.entropy = entropy
 
@@ -126,12 +130,10 @@ class _Step:
         self._waiting_rows = 0
         self._blocks: list[Send] = []
         self._answers: list[Send] = []
-        self._counts: Counter[Series] = Counter()
         stored = overlay.get(GENERAL)
-        general: tuple[bytes, int] = (
-            ormsgpack.unpackb(stored) if stored else (stage.first, 0)
-        )
+        general: tuple[bytes, int] = ormsgpack.unpackb(stored) if stored else (NONE, 0)
         self._generation = general[1]
+        self._tally = Tally()
         self._obey(general[0])
 
     def run(self, messages: Sequence[Incoming]) -> Result:
@@ -141,7 +143,8 @@ class _Step:
             self._arrow.see(message.time_ms)
             self._take(message)
         self._ship(messages[-1].offset)
-        return Result(sends=[*self._blocks, *self._answers], counts=dict(self._counts))
+        sends = [*self._blocks, *self._answers]
+        return Result(sends=sends, counts=dict(self._tally.counts))
 
     def _begin(self, message: Incoming) -> None:
         """A stretch under the bundle in force begins with `message`."""
@@ -163,19 +166,19 @@ class _Step:
 
     def _obey(self, digest: bytes) -> None:
         """Put a bundle in force."""
-        book = self._stage.rulebooks.get(digest)
-        if book is None:
-            raise BundleError(
-                f"{self._source.name}: bundle {digest.hex()[:16]} is in force and this"
-                " worker does not hold it; give it that catalogue and registry"
-            )
+        topic = self._source.topic
+        book = self._stage.shelf.of(digest, topic)
+        self._config = digest
         self._rulebook = book
-        self._address = book.address(self._source.topic)
+        self._address = self._tally.address = book.address(topic)
         self._desk = Desk.of(
             self._address, self._source, self._keys.receipt, book.registry
         )
 
     def _take(self, message: Incoming) -> None:
+        if message.aside:
+            self._set_aside(message)
+            return
         try:
             value = decode(message.value)
         except EnvelopeError as error:
@@ -197,6 +200,17 @@ class _Step:
                 self._take_control(value, message)
             case _:
                 self._wait(unbelieved(message, Reason.MALFORMED))
+
+    def _set_aside(self, message: Incoming) -> None:
+        """Answer a message that a signed skip sets aside."""
+        batch = set_aside(
+            message,
+            address=self._address,
+            partition=self._source.partition,
+            rulebook=self._rulebook,
+            lanes=self._lanes,
+        )
+        self._wait(batch)
 
     def _wait(self, batch: Batch) -> None:
         """Let a batch wait for the others, unless there are enough rows."""
@@ -220,11 +234,11 @@ class _Step:
                 ) from error
             outcome, reason = "refused", error.reason
         else:
-            self._follow(value, message)
-        self._count("control_total", outcome, reason)
+            outcome = self._follow(value, message)
+        self._tally.take("control_total", outcome, reason)
 
-    def _follow(self, value: Control, message: Incoming) -> None:
-        """Do what a verified control message says."""
+    def _follow(self, value: Control, message: Incoming) -> str:
+        """Do what a verified control message says; what became of it."""
         offset = message.offset
         match value:
             case Genesis():
@@ -238,16 +252,21 @@ class _Step:
                 self._generation = value.generation
                 self._remember()
             case Config():
+                newer = self._stage.shelf.newer(self._config, value.bundle)
+                if newer == self._config != value.bundle:
+                    return "stale"
+                # A block is wholly under one bundle.
                 self._ship(offset - 1)
-                self._obey(value.bundle)
+                self._obey(newer)
                 self._begin(message)
                 self._remember()
             case Close():
                 self._flush()
                 self._arrow.close(offset, value)
+        return "accepted"
 
     def _remember(self) -> None:
-        general = (self._rulebook.digest, self._generation)
+        general = (self._config, self._generation)
         self._overlay.put(GENERAL, ormsgpack.packb(general))
 
     def _flush(self) -> None:
@@ -291,11 +310,11 @@ class _Step:
     def _answer(self, batch: Batch, refused: list[Refused]) -> None:
         """Send receipt and refused rows; count."""
         if self._desk.recipient is None:
-            self._count("answers_total", "unsealed", "")
+            self._tally.take("answers_total", "unsealed")
         if batch.outcome is Outcome.DUPLICATE and batch.header is not None:
             kept = self._lanes.kept(batch.header.lane, batch.header.sequence)
             assert kept is not None  # noqa: S101 - judged a duplicate by it
-            self._count_duplicate(decode_as(Receipt, kept.receipt))
+            self._tally.duplicate(decode_as(Receipt, kept.receipt))
             self._answers += self._desk.send_receipt(kept.receipt)
             return
         receipt = self._desk.receipt(batch, refused)
@@ -305,32 +324,9 @@ class _Step:
         self._answers += self._desk.send_quarantine(batch, refused)
         self._answers += self._desk.send_receipt(value)
         whole = batch.reason.value if batch.reason else ""
-        self._count("envelopes_total", receipt.outcome, whole)
+        self._tally.take("envelopes_total", receipt.outcome, whole)
         flow = batch.form.flow.id if batch.form else ""
         counted = Counter(one.reason.value for one in refused)
-        self._count_rows("accepted", "", batch.height - len(refused), flow)
+        self._tally.rows("accepted", "", batch.height - len(refused), flow)
         for reason, rows in counted.items():
-            self._count_rows("quarantined", reason, rows, flow)
-
-    def _count_duplicate(self, receipt: Receipt) -> None:
-        rows = receipt.accepted + sum(rows for _, rows in receipt.refused)
-        self._count("envelopes_total", "duplicate", "")
-        self._count_rows("duplicate", "", rows, receipt.dataflow)
-
-    def _count_rows(self, outcome: str, reason: str, rows: int, flow: str) -> None:
-        if rows and not self._address.records.flow.quiet:
-            self._count("rows_total", outcome, reason, rows, flow)
-
-    def _count(
-        self, name: str, outcome: str, reason: str, amount: int = 1, flow: str = ""
-    ) -> None:
-        own = self._address.records.flow
-        if own.quiet:
-            outcome, reason = "refused" if outcome == "refused" else "ok", ""
-        labels = {
-            "dataflow": flow or own.id,
-            "ministry": self._address.member.id,
-            "outcome": outcome,
-            "reason": reason,
-        }
-        self._counts[name, tuple(labels.items())] += amount
+            self._tally.rows("quarantined", reason, rows, flow)

@@ -57,11 +57,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """One message as read from a source; `time_ms` is the broker's append time."""
+    """One message as read from a source; `time_ms` is the broker's append time.
+
+    Attributes:
+        aside: Whether a signed skip sets it aside (see :mod:`hub.core.skips`).
+    """
 
     offset: int
     time_ms: int
     value: bytes = field(repr=False)
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

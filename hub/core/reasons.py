@@ -32,3 +32,5 @@ class Reason(StrEnum):
     TEXT = "text"  # a text longer than its bound or with control characters
     RULE = "rule"  # a rule of the dataflow does not hold
     RECORD = "record"  # record_id, revision or action unusable
+    # Batch: good signature, as above (codes are only ever appended).
+    SKIPPED = "skipped"  # the hub could not process it; set aside by a signed skip

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from hub.core import bundle
 from hub.core.avro import fingerprint
+from hub.core.bundle import Books, Bundle, Bundles
 from hub.core.catalogue.model import Catalogue, Dataflow, Member
 from hub.core.catalogue.schemas import records_schema
-from hub.core.errors import InvalidError
+from hub.core.errors import BundleError, InvalidError
 from hub.core.identity.composites import Linkage
 from hub.core.keys import KeyRegistry
 from hub.core.topics import ministry_topic, providers
@@ -61,7 +62,13 @@ class Rulebook:
 
     @classmethod
     def of(cls, catalogue: Catalogue, registry: KeyRegistry) -> Rulebook:
+        """The rulebook of a first bundle."""
+        return cls.of_bundle(Bundle(catalogue=catalogue, registry=registry))
+
+    @classmethod
+    def of_bundle(cls, given: Bundle) -> Rulebook:
         """The rulebook of a bundle."""
+        catalogue = given.catalogue
         forms = {
             name: _form(flow, catalogue) for name, flow in catalogue.dataflows.items()
         }
@@ -79,17 +86,50 @@ class Rulebook:
             for name in member.provides
         ]
         return cls(
-            digest=bundle.digest(catalogue, registry),
-            registry=registry,
+            digest=given.digest,
+            registry=given.registry,
             addresses={address.topic: address for address in addresses},
         )
 
     def address(self, topic: str) -> Address:
-        """The address of a ministry topic."""
+        """The address of a ministry topic.
+
+        Raises:
+            BundleError: The bundle has no agreement about it.
+        """
         found = self.addresses.get(topic)
         if found is None:
-            raise InvalidError(f"{topic} is no ministry topic of this catalogue")
+            raise BundleError(
+                f"{topic}: bundle {bundle.short(self.digest)} has no agreement about"
+                " it; put one in force that has, with `kerwen topics bundle --apply`",
+                digest=self.digest,
+            )
         return found
+
+
+class Shelf:
+    """The rulebooks of all bundles that are held."""
+
+    def __init__(self, bundles: Bundles) -> None:
+        self._bundles = bundles
+        self._books = Books(bundles, Rulebook.of_bundle)
+
+    def of(self, digest: bytes, topic: str) -> Rulebook:
+        """The rulebook of a bundle; of NONE the oldest one that knows the topic."""
+        if digest != bundle.NONE:
+            return self._books.of(digest)
+        for older in self._bundles.held():
+            book = self._books.of(older)
+            if topic in book.addresses:
+                return book
+        raise BundleError(
+            f"{topic}: no bundle that is held knows it; put one in force with"
+            " `kerwen topics bundle --apply`"
+        )
+
+    def newer(self, one: bytes, other: bytes) -> bytes:
+        """See :meth:`Books.newer`."""
+        return self._books.newer(one, other)
 
 
 def _form(flow: Dataflow, catalogue: Catalogue) -> Form:

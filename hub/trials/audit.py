@@ -20,11 +20,11 @@ import polars as pl
 
 from hub.core import avro, blocks, cells, coverage, cut
 from hub.core.blocks import InternalKey
+from hub.core.bundle import only
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.errors import InvalidError
 from hub.core.log import Source
 from hub.core.messages import Block, Close, decode
-from hub.core.rulebook import Rulebook
 from hub.core.state import Memory, Overlay
 from hub.core.topics import CELLS, facts_topic, parse_ministry, sources
 from hub.edge import kafka, keyring, topics
@@ -93,7 +93,7 @@ def audit(
     chosen = _choose(found, marker)
     reader = recount.Reader(
         catalogue,
-        Rulebook.of(catalogue, keyring.registry(root)),
+        only(catalogue, keyring.registry(root)),
         keyring.intake(root),
     )
     _read_inbound(settings, catalogue, chosen.close.marker, reader)

@@ -20,6 +20,7 @@ import polars as pl
 from hub.core import blocks, cells, cut
 from hub.core.aggregate import shares, snapshot
 from hub.core.blocks import InternalKey
+from hub.core.bundle import Bundles
 from hub.core.catalogue.model import Catalogue, Domain, Measure
 from hub.core.dedupe import active_facts, flows, rules_of
 from hub.core.errors import EnvelopeError
@@ -31,7 +32,6 @@ from hub.core.log import Incoming, Source
 from hub.core.messages import Block, Close, decode
 from hub.core.period import parse
 from hub.core.release import assemble
-from hub.core.rulebook import Rulebook
 from hub.core.stage import Series
 from hub.core.state import Memory, Overlay
 from hub.core.topics import records_topic
@@ -57,12 +57,12 @@ class Reader:
     """Judges and pseudonymises inbound partitions, one after the other."""
 
     def __init__(
-        self, catalogue: Catalogue, rulebook: Rulebook, keys: IntakeKeys
+        self, catalogue: Catalogue, bundles: Bundles, keys: IntakeKeys
     ) -> None:
         # Nobody else reads this arrow: the agents' internal keys are not needed.
         self._key = InternalKey(key_id="audit", secret=os.urandom(32))
         self._intake = Intake(
-            rulebooks=[rulebook],
+            bundles=bundles,
             keys=replace(keys, records=self._key),
             entropy=os.urandom,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.core import avro, blocks
 from hub.core.blocks import InternalKey
+from hub.core.bundle import only
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.catalogue.schemas import records_schema
 from hub.core.envelope import format as layout
@@ -38,7 +39,6 @@ from hub.core.messages import (
     encode,
     sign,
 )
-from hub.core.rulebook import Rulebook
 from hub.core.stage import Result
 from hub.core.state import Memory, Overlay
 from hub.edge.files import read_catalogue
@@ -99,7 +99,7 @@ def registry() -> KeyRegistry:
 def intake(**changes: Any) -> Intake:
     """The stage with the keys above."""
     given: dict[str, Any] = {
-        "rulebooks": [Rulebook.of(catalogue(), registry())],
+        "bundles": only(catalogue(), registry()),
         "keys": Keys(),
         "entropy": os.urandom,
     }
@@ -236,11 +236,16 @@ class Run:
     offset: int = 0
     source: Source = SOURCE
 
-    def feed(self, *values: bytes) -> Result:
-        """One chunk."""
+    def feed(self, *values: bytes, aside: Collection[int] = ()) -> Result:
+        """One chunk; the values at the places `aside` are set aside."""
         messages = [
-            Incoming(offset=offset, time_ms=CLOCK_MS + offset, value=value)
-            for offset, value in enumerate(values, self.offset)
+            Incoming(
+                offset=self.offset + place,
+                time_ms=CLOCK_MS + self.offset + place,
+                value=value,
+                aside=place in aside,
+            )
+            for place, value in enumerate(values)
         ]
         overlay = Overlay(self.memory)
         result = self.stage.step(overlay, self.source, messages)

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from hub.core import avro, blocks
+from hub.core import admission, avro, blocks
+from hub.core.bundle import Bundle, Held, only
 from hub.core.catalogue.model import Dataflow
 from hub.core.errors import BundleError, LogError
+from hub.core.keys import KeyRegistry
 from hub.core.log import ROW_LAST
 from hub.core.messages import (
     Section,
@@ -23,6 +25,7 @@ from hub.core.messages import (
 )
 from hub.core.reasons import Reason
 from hub.core.rulebook import Rulebook
+from hub.core.skips import Skips
 from tests.core.ministry import (
     CLOCK_MS,
     FLOW,
@@ -329,7 +332,7 @@ def test_a_bundle_that_is_not_held_stops_the_partition() -> None:
     run.feed(config(held.digest), lane.seal([crossing(1)]))
 
     assert run.blocks("NONE")[-1][0].config == held.digest
-    with pytest.raises(BundleError, match="does not hold"):
+    with pytest.raises(BundleError, match="topics bundle --add"):
         run.feed(config(b"?" * 32))
 
 
@@ -337,9 +340,9 @@ def test_rules_are_in_force_from_their_record_on() -> None:
     """A key revoked by a config record counts before it and not after it."""
     keys = dict(registry().keys)
     keys["sms-sign"] = replace(keys["sms-sign"], status="revoked")
-    old = Rulebook.of(catalogue(), registry())
-    new = Rulebook.of(catalogue(), replace(registry(), keys=keys))
-    run = Run(stage=intake(rulebooks=[old, new]))
+    old = Bundle(catalogue=catalogue(), registry=registry())
+    new = old.successor(catalogue(), KeyRegistry(keys=keys), Skips())
+    run = Run(stage=intake(bundles=Held([old, new])))
     lane = Lane()
     before, after = lane.seal([crossing(1)]), lane.seal([crossing(2)])
     run.feed(genesis(), before, config(new.digest), after)
@@ -357,7 +360,7 @@ def test_of_a_quiet_dataflow_only_well_or_refused_is_counted() -> None:
     flows = dict(catalogue().dataflows)
     flows[FLOW] = replace(flows[FLOW], quiet=True)
     quiet = replace(catalogue(), dataflows=flows)
-    run = Run(stage=intake(rulebooks=[Rulebook.of(quiet, registry())]))
+    run = Run(stage=intake(bundles=only(quiet, registry())))
     lane = Lane()
     run.feed(genesis(), lane.seal([crossing(1), crossing(2, sex="X")]), b"garbage")
 
@@ -368,8 +371,7 @@ def test_of_a_quiet_dataflow_only_well_or_refused_is_counted() -> None:
 def test_without_the_ministrys_key_nothing_is_sent_open() -> None:
     """No sealing key: no receipt, no returned rows, and it is counted."""
     keys = {k: v for k, v in registry().keys.items() if k != "sms-1"}
-    book = Rulebook.of(catalogue(), replace(registry(), keys=keys))
-    run = Run(stage=intake(rulebooks=[book]))
+    run = Run(stage=intake(bundles=only(catalogue(), KeyRegistry(keys=keys))))
     run.feed(genesis(), Lane().seal([crossing(1), crossing(2, sex="X")]))
 
     assert {send.topic for send in run.sends} == {
@@ -378,3 +380,54 @@ def test_without_the_ministrys_key_nothing_is_sent_open() -> None:
     }
     assert run.counted("answers_total") == {("unsealed", ""): 1}
     assert run.rows("MOBILITY", FLOW).height == 1
+
+
+def test_an_older_bundle_does_not_come_back_into_force() -> None:
+    """Two config records in the wrong order leave the newer one in force."""
+    old = Bundle(catalogue=catalogue(), registry=registry())
+    keys = dict(registry().keys)
+    keys["sms-sign"] = replace(keys["sms-sign"], status="revoked")
+    new = old.successor(catalogue(), KeyRegistry(keys=keys), Skips())
+    run = Run(stage=intake(bundles=Held([old, new])))
+    run.feed(genesis(), config(new.digest), config(old.digest), Lane().seal([]))
+
+    assert [header.config for header, _ in run.blocks("NONE")][-1] == new.digest
+    assert run.counted("control_total") == {("accepted", ""): 2, ("stale", ""): 1}
+    assert run.receipts()[-1].refused == (("signature", 0),)
+
+
+def test_what_is_set_aside_gets_a_final_answer_and_its_lane_goes_on() -> None:
+    """The rows are not taken; the next envelope of the lane is."""
+    run, lane = begun()
+    values = [lane.seal([crossing(1)]), b"garbage", close(), lane.seal([crossing(2)])]
+    run.feed(*values, aside={0, 1, 2})
+    first, garbage, marker, second = run.receipts()[-4:]
+
+    assert (first.outcome, first.final, first.refused) == (
+        "refused",
+        True,
+        (("skipped", 0),),
+    )
+    assert not garbage.final
+    assert not marker.final
+    assert (second.accepted, second.outcome) == (1, "accepted")
+    assert run.rows("MOBILITY", FLOW).height == 1
+    assert {header.kind for header, _ in run.blocks("NONE")} == {"rows"}
+
+
+def test_what_kills_a_worker_is_answered_when_it_is_set_aside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the cause is, a skip gets past it."""
+    run, lane = begun()
+
+    def killing(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(admission, "_believed", killing)
+    value = lane.seal([crossing(1)])
+    with pytest.raises(ZeroDivisionError):
+        run.feed(value)
+    run.feed(value, aside={0})
+
+    assert run.receipts()[-1].refused == (("skipped", 0),)

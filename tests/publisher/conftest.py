@@ -11,11 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from hub.core import bundle
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import RetriableError
 from hub.core.intake import Intake
 from hub.core.log import Incoming, Send, Source
-from hub.core.rulebook import Rulebook
 from hub.core.state import Memory, Overlay
 from hub.edge import keyring
 from hub.edge.files import read_catalogue
@@ -30,9 +30,9 @@ class Hub:
     """A broker with intake inside; `away` and `mute` make trouble."""
 
     def __init__(self, catalogue: Catalogue, home: Path) -> None:
-        book = Rulebook.of(catalogue, keyring.registry(home))
+        bundles = bundle.only(catalogue, keyring.registry(home))
         self.intake = Intake(
-            rulebooks=[book], keys=keyring.intake(home), entropy=os.urandom
+            bundles=bundles, keys=keyring.intake(home), entropy=os.urandom
         )
         self.logs: dict[tuple[str, int], list[bytes]] = defaultdict(list)
         self.states: dict[tuple[str, int], Memory] = defaultdict(Memory)

@@ -291,7 +291,7 @@ def inbound(work: Workload) -> dict[TP, list[Incoming]]:
 
 def _recount(work: Workload, close: Close) -> pl.DataFrame:
     catalogue = world.catalogue()
-    reader = recount.Reader(catalogue, world.rulebook(), cast("Any", ministry.Keys()))
+    reader = recount.Reader(catalogue, world.bundles(), cast("Any", ministry.Keys()))
     for tp, messages in inbound(work).items():
         reader.read(source_of(tp), recount.closing(messages, close.marker))
     active = recount.facts(catalogue, reader.inbound)

@@ -407,7 +407,7 @@ class Schedule:
         if self.nudges > NUDGES_MAX:
             return False
         tp = world.inputs("intake")[0]
-        bundle = world.rulebook().digest
+        bundle = world.bundles().held()[0]
         self.broker.append(tp, ministry.config(bundle), self.broker.newest_ms(tp))
         return True
 

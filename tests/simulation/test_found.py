@@ -29,7 +29,7 @@ def test_a_recount_has_the_longer_declarations_of_a_month() -> None:
     close = replace(work.closes[-1], period="2025-08")
     reader = recount.Reader(
         world.catalogue(),
-        world.rulebook(),
+        world.bundles(),
         ministry.Keys(),  # type: ignore[arg-type] # the same fields, another class
     )
     for tp, messages in logs.items():

@@ -17,6 +17,7 @@ from faust.types import TP
 from hub.core import topics
 from hub.core.aggregate import Aggregate
 from hub.core.blocks import InternalKey
+from hub.core.bundle import Held, only
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.dedupe import Dedupe
 from hub.core.envelope.recipients import PrivateKey
@@ -25,7 +26,6 @@ from hub.core.keys import HUB, Key, KeyRegistry, SigningKey, Use
 from hub.core.log import PARTITIONS_FACTS, PARTITIONS_MINISTRY
 from hub.core.messages import Genesis, encode, sign
 from hub.core.release import Release
-from hub.core.rulebook import Rulebook
 from hub.core.stage import Stage
 from tests.core import ministry
 
@@ -81,15 +81,15 @@ def registry() -> KeyRegistry:
 
 
 @cache
-def rulebook() -> Rulebook:
+def bundles() -> Held:
     """The bundle in force."""
-    return Rulebook.of(catalogue(), registry())
+    return only(catalogue(), registry())
 
 
 def stages(entropy: Callable[[int], bytes]) -> dict[str, Stage]:
     """The real stages, with the keys above."""
     return {
-        "intake": Intake(rulebooks=[rulebook()], keys=ministry.Keys(), entropy=entropy),
+        "intake": Intake(bundles=bundles(), keys=ministry.Keys(), entropy=entropy),
         "dedupe": Dedupe(
             catalogue=catalogue(),
             registry=registry(),
