@@ -4,6 +4,7 @@ Rules (design: delivery, rule 4):
 
 - A state is opened in a thread; while another worker holds it, a new owner tries again
   until it lets go. A stopped process holds its states until it is woken or killed.
+- A full disk is waited for in the same way: a person makes room, not a restart.
 - A state that is lost comes back from its newest intact checkpoint (rule 11).
 - Whoever gives a partition away shuts its state before the group hears of it.
 """
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from agents.partition import Condition, Partition
+from hub.core.errors import RetriableError
 from hub.edge import checkpoints
 from hub.edge.state import Budget, State, folder_name, open_state
 
@@ -38,18 +40,23 @@ class Custody:
     async def load(self, one: Partition) -> bool:
         """Open a state as soon as its old owner lets go; false if gone meanwhile."""
         loop = asyncio.get_running_loop()
-        told = False
         while one.condition is Condition.OPENING:
-            state = await loop.run_in_executor(self._files, self._try, one)
+            why = "its state is held by another worker"
+            state = None
+            try:
+                state = await loop.run_in_executor(self._files, self._try, one)
+            except RetriableError as error:
+                why = str(error)
             if state is not None:
                 await loop.run_in_executor(self._files, one.load, state)
                 # In the loop again, so it is sure whether the partition is still ours.
                 if one.condition is Condition.OPENING:
                     one.condition = Condition.CHECKING
+                    one.error = ""
                 return one.flowing
-            if not told:
-                told = True
-                logger.warning("%s: its state is held by another worker", one.name)
+            if one.error != why:
+                one.error = why
+                logger.warning("%s: %s", one.name, why)
             await asyncio.sleep(SUCCESSOR_SECONDS)
         return False
 

@@ -25,6 +25,9 @@ write would silence the heartbeats.
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,13 +46,18 @@ from rocksdict import (
     WriteOptions,
 )
 
-from hub.core.errors import FencedError, MachineError
+from hub.core.errors import FencedError, MachineError, RetriableError
 
 CACHE_BYTES = 64 << 20
 BUFFERS_BYTES = 32 << 20
 BUFFER_BYTES = 4 << 20
 BLOCK_BYTES = 8 << 10
 BLOOM_BITS = 10
+
+_FULL = re.compile(
+    "|".join(os.strerror(one) for one in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+)
+"""How a full disk, a quota and a file size limit are called."""
 
 PIECE_KEYS = 2_000
 """Keys asked for at once; between two pieces other threads and `close` get in."""
@@ -195,15 +203,20 @@ def open_state(folder: Path, budget: Budget) -> State | None:
     """Open or create the state in `folder`; None while another owner holds it.
 
     Raises:
+        RetriableError: If the disk does not let it be opened now: it is full.
         MachineError: If the folder cannot be opened.
     """
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return State(Rdict(str(folder), options(budget)), folder, budget)
     except Exception as error:
-        # rocksdict knows one exception only; the lock is recognised by its text.
+        # rocksdict knows one exception only; what it means is recognised by its text.
         if "/LOCK:" in str(error):
             return None
+        if _FULL.search(str(error)):
+            raise RetriableError(
+                f"state {folder}: the disk is full; it opens as soon as there is room"
+            ) from error
         raise MachineError(
             f"state {folder}: {error}; restore a checkpoint or move it away"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.core.errors import FencedError, MachineError
+from hub.core.errors import FencedError, MachineError, RetriableError
 from hub.core.state import Memory, Overlay
 from hub.edge import state as module
 from hub.edge.state import Budget, State, open_state
@@ -206,6 +207,28 @@ def test_a_folder_that_is_no_state_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(MachineError, match="restore a checkpoint"):
         open_state(tmp_path / "s", Budget.of())
+
+
+def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
+    """Without room a state does not open, says why, and opens once there is room."""
+    budget = Budget.of()
+    first = open_state(tmp_path / "s", budget)
+    assert first is not None
+    first.write({b"n": b"1"})
+    first.close()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(RetriableError, match="the disk is full"):
+            open_state(tmp_path / "s", budget)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    again = open_state(tmp_path / "s", budget)
+    assert again is not None
+    found = again.get_many([b"n"])
+    again.close()
+
+    assert found == [b"1"]
 
 
 def test_memory_is_bounded_over_many_states(opened: Open) -> None:
