@@ -1,0 +1,1 @@
+"""What members read, in the words of SDMX: structures, queries, messages; all pure."""
