@@ -24,13 +24,13 @@ from hub.core.bundle import Bundles
 from hub.core.catalogue.model import Catalogue, Domain, Measure
 from hub.core.dedupe import active_facts, flows, rules_of
 from hub.core.errors import EnvelopeError
-from hub.core.indicators import batch, timeline
+from hub.core.indicators import batch
 from hub.core.indicators.margins import expand
 from hub.core.indicators.plan import PLACE, Plan, plans
+from hub.core.indicators.whole import Whole
 from hub.core.intake import Intake
 from hub.core.log import Incoming, Source
 from hub.core.messages import Block, Close, decode
-from hub.core.period import parse
 from hub.core.release import assemble
 from hub.core.stage import Series
 from hub.core.state import Memory, Overlay
@@ -126,25 +126,31 @@ def expected(
 ) -> pl.DataFrame:
     """Every cell the snapshots of a cut must hold; columns NAMES and FIGURES."""
     named = set(cut.needed(catalogue, close))
+    people = {domain: Whole.of_active(frames) for domain, frames in active.items()}
     found = [snapshot.EMPTY]
     for plan in plans(catalogue):
         rows = active.get(plan.domain, {}).get(plan.dataflow)
-        if plan.table.id in named and rows is not None:
+        mine = plan.table.id in named and close.vintage in plan.vintages
+        if mine and rows is not None:
+            periods = cut.periods(catalogue, plan.table, close)
             signed = rows.with_columns(pl.lit(1, dtype=pl.Int8).alias("sign"))
-            found.append(_table(plan, signed, close.period))
+            found.append(_table(plan, signed, people[plan.domain], periods))
     return pl.concat([frame.select(NAMES + FIGURES) for frame in found]).sort(NAMES)
 
 
-def _table(plan: Plan, rows: pl.DataFrame, period: str) -> pl.DataFrame:
+def _table(
+    plan: Plan, rows: pl.DataFrame, people: Whole, periods: Sequence[str]
+) -> pl.DataFrame:
     """One table's cells inside a period, as a snapshot has them."""
-    periods = timeline.inside(period, plan.table.frequency)
-    if not periods and plan.table.id in cut.DECLARED.values():
-        # As in the agents' snapshot: a longer declaration gates a shorter period.
-        periods = [str(parse(period).at(plan.table.frequency))]
-    make = batch.person_cells if plan.by_person else batch.cells_of
-    made = batch.live(make(plan, rows).drop("seq"))
     if not periods:
         return snapshot.EMPTY
+    if plan.whole:
+        made = batch.whole_cells(plan, people)
+        rows = people.rows(plan)
+    else:
+        made = batch.cells_of(plan, rows)
+    made = batch.live(made.drop("seq"))
+    made = made.with_columns(pl.lit(plan.table.id).alias("table"))
     if plan.table.measure is Measure.STOCK:
         made = made.filter(pl.col("period") <= periods[-1])
     else:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hub.core import cells
 from hub.core.catalogue.model import Condition, Domain, Kind, Table
 from hub.core.indicators import audit, batch, conditions, timeline
-from hub.core.indicators.plan import PLACE, plan
+from hub.core.indicators.plan import PLACE, Plan, plan
+from hub.core.indicators.whole import Whole
 from hub.core.period import PER_YEAR
 from tests.core import example
 
@@ -49,6 +50,12 @@ CROSSING = st.fixed_dictionaries(
     }
 )
 Place = tuple[str, ...]
+
+
+def person_cells(made: Plan, frame: pl.DataFrame) -> pl.DataFrame:
+    """Cells of one table from whole persons of its dataflow."""
+    frame = frame.with_columns(pl.col("sign").cast(pl.Int64), seq=pl.lit(0))
+    return batch.whole_cells(made, Whole({made.dataflow: frame}))
 
 
 def numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -130,7 +137,7 @@ def test_stock_postings_sum_to_the_stock_of_every_period(
 ) -> None:
     """Cumulated postings equal a person-by-person walk, far beyond the data."""
     table = CATALOGUE.tables[name]
-    frame = batch.person_cells(plan(CATALOGUE, table), example.facts("stay", rows))
+    frame = person_cells(plan(CATALOGUE, table), example.facts("stay", rows))
     posted = counted(frame)
 
     running: Counter[Place] = Counter()
@@ -156,7 +163,7 @@ def test_first_and_last_choose_one_fact(rows: list[dict[str, Any]], name: str) -
         age = str(band(table, 1, row, year)) if name == "F" else "_T"
         expected[str(year), area, row["sex"] or "_U", group(row), age] += 1
 
-    frame = batch.person_cells(plan(CATALOGUE, table), example.facts("crossing", rows))
+    frame = person_cells(plan(CATALOGUE, table), example.facts("crossing", rows))
 
     assert counted(frame) == expected
 
@@ -180,7 +187,7 @@ def test_main_takes_most_days_then_events_then_least_code(
         expected[(owner[1], *best)] += 1
 
     made = plan(CATALOGUE, CATALOGUE.tables["MAIN"])
-    frame = batch.person_cells(made, example.facts("crossing", rows))
+    frame = person_cells(made, example.facts("crossing", rows))
 
     assert counted(frame) == expected
 
@@ -202,7 +209,7 @@ def test_multi_counts_a_person_once_in_each_place_and_margin(
     expected = Counter(entry[1:] for entry in sets)
 
     made = plan(CATALOGUE, CATALOGUE.tables["MULTI"])
-    frame = batch.person_cells(made, example.facts("crossing", rows))
+    frame = person_cells(made, example.facts("crossing", rows))
 
     assert counted(frame) == expected
 
@@ -248,8 +255,8 @@ def test_cells_add_over_any_division(rows: list[dict[str, Any]], cut: int) -> No
     for name, make, parts in (
         ("EVT", batch.cells_of, halves),
         ("WAGE", batch.cells_of, halves),
-        ("FIRST", batch.person_cells, owners),
-        ("MULTI", batch.person_cells, owners),
+        ("FIRST", person_cells, owners),
+        ("MULTI", person_cells, owners),
     ):
         made = plan(CATALOGUE, CATALOGUE.tables[name])
         whole = make(made, facts)

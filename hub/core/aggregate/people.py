@@ -3,19 +3,20 @@
 State (delivery, rule 1; keys are the letter and what follows):
 
 - ``f`` dataflow | person (16 bytes) → rows of fixed width, sorted, each record key
-  and the fields that some table by person reads;
+  and the fields that some table of whole persons reads;
 - ``s`` dataflow → the texts that stand in those rows, by number, append only.
 
 Rules:
 
-- A fact no table by person would count is not kept.
+- A fact that no table of whole persons would look at is not kept.
 - What is active after a chunk is the set before, plus what joined, minus what left,
   row by row: the order inside the chunk does not matter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 
 import numpy as np
@@ -23,8 +24,8 @@ import numpy.typing as npt
 import ormsgpack
 import polars as pl
 
-from hub.core.catalogue.model import Field, Kind
-from hub.core.indicators.plan import Plan
+from hub.core.catalogue.model import Catalogue, Field, Kind
+from hub.core.indicators.plan import Needed, Plan, fields_of
 from hub.core.state import Overlay
 
 FACTS = b"f"
@@ -38,6 +39,10 @@ _WIDTH = {
     Kind.MONEY: "<i8",
     Kind.BOOLEAN: "i1",
 }
+_NOTHING = pl.DataFrame(
+    schema={"person": pl.Binary, "row": pl.Binary, "sign": pl.Int64}
+)
+_NOBODY = pl.DataFrame(schema={"person": pl.Binary, "seq": pl.Int64})
 _WHOLE = {"<i4": pl.Int32(), "<i8": pl.Int64(), "i1": pl.Int8()}
 _TYPE = {
     Kind.DATE: pl.Date,
@@ -48,38 +53,54 @@ _TYPE = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a chunk changes on a shelf.
+
+    Attributes:
+        touched: Persons, and the last change of each: person, seq.
+        before: Rows of these persons as they were: person, row, sign.
+        after: As they are.
+    """
+
+    touched: pl.DataFrame
+    before: pl.DataFrame = field(repr=False)
+    after: pl.DataFrame = field(repr=False)
+
+
 class Shelf:
-    """The facts of one dataflow that tables by person read.
+    """The facts of one dataflow that tables of whole persons read.
 
     Attributes:
         dataflow: Its id.
-        plans: The tables by person of this dataflow.
     """
 
-    def __init__(self, dataflow: str, plans: Sequence[Plan]) -> None:
+    def __init__(
+        self, dataflow: str, known: Mapping[str, Field], needs: Sequence[Needed]
+    ) -> None:
+        """Works out what is kept.
+
+        Args:
+            dataflow: Its id.
+            known: Its fields.
+            needs: What tables look at.
+        """
         self.dataflow = dataflow
-        self.plans = tuple(plans)
-        known = self.plans[0].fields
-        named = {name for plan in self.plans for name in plan.needs}
-        self._fields: list[Field] = [f for f in known.values() if f.name in named]
+        named = {name for one in needs for name in one.names}
+        self._fields = [one for one in known.values() if one.name in named]
         self._row = np.dtype(
             [
                 ("record", f"V{KEY_SIZE}"),
                 *((f.name, _WIDTH.get(f.kind, "<u4")) for f in self._fields),
             ]
         )
-        self._holds = reduce(lambda a, b: a | b, (plan.holds for plan in self.plans))
+        self._holds = reduce(lambda a, b: a | b, (one.holds for one in needs))
 
-    def change(self, overlay: Overlay, facts: pl.DataFrame) -> pl.DataFrame:
-        """Fold signed facts into state.
-
-        Returns:
-            Facts of the touched persons: what each was with sign −1 and what it is
-            with sign +1, `seq` the last change of that person.
-        """
+    def change(self, overlay: Overlay, facts: pl.DataFrame) -> Change:
+        """Fold signed facts into state."""
         rows = facts.filter(self._holds)
         if not rows.height:
-            return self._unpack(rows.select("person", "sign", "seq"), b"", [])
+            return Change(touched=_NOBODY, before=_NOTHING, after=_NOTHING)
         texts = self._texts(overlay)
         self._learn(rows, texts)
         came = pl.DataFrame(
@@ -100,9 +121,37 @@ class Shelf:
             .sort("person", "row")
         )
         self._store(overlay, touched["person"], after)
-        both = pl.concat([before.with_columns(sign=-pl.col("sign")), after])
-        both = both.join(touched, on="person")
+        return Change(touched=touched, before=before, after=after)
+
+    def sides(
+        self, overlay: Overlay, change: Change | None, people: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Facts of whole persons after the chunk was folded.
+
+        Args:
+            overlay: State.
+            change: What the chunk changed here, if anything.
+            people: Columns person and seq, each person once.
+
+        Returns:
+            What each was with sign −1 and what it is with sign +1, and `seq`.
+        """
+        same = people["person"]
+        parts = []
+        if change is not None:
+            parts = [change.before.with_columns(sign=-pl.col("sign")), change.after]
+            others = people.join(change.touched, on="person", how="anti")
+            same = others["person"]
+        if same.len():
+            kept = self._stored(overlay, same)
+            parts += [kept.with_columns(sign=-pl.col("sign")), kept]
+        both = pl.concat([_NOTHING, *parts]).join(
+            people, on="person", maintain_order="left"
+        )
+        if len(parts) > 2:
+            both = both.sort("sign", "person", maintain_order=True)
         flat = b"".join(both["row"].to_list())
+        texts = self._texts(overlay)
         return self._unpack(both.select("person", "sign", "seq"), flat, texts)
 
     def _key(self, person: bytes) -> bytes:
@@ -116,9 +165,9 @@ class Shelf:
         """Append new texts in order of row, then field: the same for any chunks."""
         known = set(texts)
         found: list[tuple[int, int, str]] = []
-        for at, field in enumerate(self._fields):
-            if field.kind not in _WIDTH:
-                column = rows[field.name]
+        for at, one in enumerate(self._fields):
+            if one.kind not in _WIDTH:
+                column = rows[one.name]
                 first = column.arg_unique()
                 pairs = zip(first, column.gather(first), strict=True)
                 found += [(row, at, text) for row, text in pairs if text is not None]
@@ -158,14 +207,14 @@ class Shelf:
         out = np.empty(rows.height, dtype=self._row)
         records = b"".join(rows["record"].to_list())
         out["record"] = np.frombuffer(records, dtype=f"V{KEY_SIZE}")
-        for field in self._fields:
-            column = rows[field.name]
-            width = _WIDTH.get(field.kind)
+        for one in self._fields:
+            column = rows[one.name]
+            width = _WIDTH.get(one.kind)
             if width is None:
-                out[field.name] = _numbered(column, texts)
+                out[one.name] = _numbered(column, texts)
                 continue
             numbers = column.cast(_WHOLE[width]).fill_null(_NULL[width])
-            out[field.name] = numbers.to_numpy()
+            out[one.name] = numbers.to_numpy()
         flat, size = out.tobytes(), self._row.itemsize
         return [flat[at : at + size] for at in range(0, len(flat), size)]
 
@@ -177,25 +226,28 @@ class Shelf:
         records = [text[at : at + KEY_SIZE] for at in range(0, len(text), KEY_SIZE)]
         columns = [pl.Series("record", records, dtype=pl.Binary)]
         words = pl.Series([None, *texts], dtype=pl.String)
-        for field in self._fields:
-            width = _WIDTH.get(field.kind)
+        for one in self._fields:
+            width = _WIDTH.get(one.kind)
             if width is None:
-                column = words.gather(rows[field.name].astype(np.uint32))
+                column = words.gather(rows[one.name].astype(np.uint32))
             else:
-                raw = pl.Series(rows[field.name].astype(width))
+                raw = pl.Series(rows[one.name].astype(width))
                 raw = raw.set(raw == _NULL[width], None)
-                column = raw.cast(_TYPE[field.kind])
-            columns.append(column.alias(field.name))
+                column = raw.cast(_TYPE[one.kind])
+            columns.append(column.alias(one.name))
         return owners.hstack(columns)
 
 
-def shelves(plans: Sequence[Plan]) -> dict[str, Shelf]:
-    """One shelf for each dataflow that feeds a table by person."""
-    by_flow: dict[str, list[Plan]] = {}
+def shelves(catalogue: Catalogue, plans: Sequence[Plan]) -> dict[str, Shelf]:
+    """One shelf for each dataflow that tables of whole persons look at."""
+    needed: dict[str, list[Needed]] = {}
     for plan in plans:
-        if plan.by_person:
-            by_flow.setdefault(plan.dataflow, []).append(plan)
-    return {flow: Shelf(flow, found) for flow, found in by_flow.items()}
+        for flow, one in plan.needs.items():
+            needed.setdefault(flow, []).append(one)
+    return {
+        flow: Shelf(flow, fields_of(catalogue, flow), found)
+        for flow, found in needed.items()
+    }
 
 
 def _numbered(column: pl.Series, texts: list[str]) -> npt.NDArray[np.uint32]:

@@ -33,7 +33,7 @@ _ZERO = bytes(ROW.itemsize)
 def fold(overlay: Overlay, plan: Plan, shares: pl.DataFrame) -> None:
     """Add signed contributions (:func:`hub.core.indicators.batch.shares_of`)."""
     places = shares.select(pl.concat_str(PLACE, separator="|"))["period"]
-    head = KIND + plan.table.id.encode() + b"|"
+    head = KIND + plan.key.encode() + b"|"
     keys = [
         head + place.encode() + b"|" + person
         for place, person in zip(places, shares["person"], strict=True)
@@ -56,7 +56,7 @@ def margins(overlay: Overlay, plan: Plan, periods: Iterable[str]) -> pl.DataFram
 
 
 def _scan(overlay: Overlay, plan: Plan, period: str) -> pl.DataFrame:
-    prefix = KIND + f"{plan.table.id}|{period}|".encode()
+    prefix = KIND + f"{plan.key}|{period}|".encode()
     keys, values = [], []
     for key, value in overlay.scan(prefix):
         keys.append(key[len(prefix) :])

@@ -2,7 +2,8 @@
 
 State (keys are the letter and what follows):
 
-- ``c`` table|period|area|sex|d1|d2 → the six sums, 48 bytes; no entry is zero.
+- ``c`` table|period|area|sex|d1|d2 → the six sums, 48 bytes; no entry is zero. The
+  reading of what was intended stands under table~.
 
 Rules (delivery, rule 8; docs/data-path.md, "Aggregate"):
 
@@ -14,16 +15,15 @@ Rules (delivery, rule 8; docs/data-path.md, "Aggregate"):
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from hub.core import cells
 from hub.core.aggregate import shares
 from hub.core.catalogue.model import Measure
-from hub.core.cut import DECLARED
-from hub.core.indicators import timeline
 from hub.core.indicators.margins import expand
 from hub.core.indicators.plan import PLACE, Plan
-from hub.core.period import parse
 from hub.core.state import Overlay
 
 KIND = b"c"
@@ -58,19 +58,22 @@ def fold(overlay: Overlay, changes: pl.DataFrame) -> pl.DataFrame:
     return named.select(*_NAMES, "seq").hstack(now)
 
 
-def snapshot(overlay: Overlay, plan: Plan, period: str) -> pl.DataFrame:
-    """One table's rows of a cut: table, place, sums, persons, top1, top2."""
+def snapshot(overlay: Overlay, plan: Plan, periods: Sequence[str]) -> pl.DataFrame:
+    """One table's rows of a cut: table, place, sums, persons, top1, top2.
+
+    Args:
+        overlay: State.
+        plan: Of the table, for the vintage of the cut.
+        periods: Which it publishes, in order (:func:`hub.core.cut.periods`).
+    """
     table = plan.table
-    periods = timeline.inside(period, table.frequency)
-    if not periods and table.id in DECLARED.values():
-        # A month's table may hang on a declaration of the quarter or the year.
-        periods = [str(parse(period).at(table.frequency))]
     if not periods:
         return EMPTY
     if table.measure is Measure.STOCK:
-        rows = _scan(overlay, f"{table.id}|").filter(pl.col("period") <= periods[-1])
+        rows = _scan(overlay, f"{plan.key}|").filter(pl.col("period") <= periods[-1])
     else:
-        rows = pl.concat([_scan(overlay, f"{table.id}|{one}|") for one in periods])
+        rows = pl.concat([_scan(overlay, f"{plan.key}|{one}|") for one in periods])
+    rows = rows.with_columns(pl.lit(table.id).alias("table"))
     if not plan.contributes:
         none = [pl.lit(None, dtype=pl.Int64).alias(name) for name in EXTREMES]
         return rows.with_columns(none).sort(PLACE)

@@ -20,7 +20,7 @@ Invariant: state after a message is a function of the log, not of the chunks.
 from __future__ import annotations
 
 import struct
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -28,11 +28,11 @@ import polars as pl
 
 from hub.core import blocks, cells, coverage
 from hub.core.aggregate import shares, snapshot
-from hub.core.aggregate.people import shelves
+from hub.core.aggregate.wholes import Wholes
 from hub.core.blocks import InternalKey, Part
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.catalogue.schemas import facts_schema
-from hub.core.cut import needed
+from hub.core.cut import needed, periods
 from hub.core.indicators import batch
 from hub.core.indicators.plan import plans
 from hub.core.log import ROW_LAST, Coordinate, Incoming, Send, Source
@@ -81,8 +81,8 @@ class Aggregate:
         self._entropy = entropy
         self._domains = {facts_topic(domain): domain for domain in Domain}
         self._plans = {domain: plans(catalogue, domain) for domain in Domain}
-        self._shelves = {
-            domain: shelves(found) for domain, found in self._plans.items()
+        self._wholes = {
+            domain: Wholes(catalogue, found) for domain, found in self._plans.items()
         }
         self._schemas = {
             flow.id: facts_schema(flow) for flow in catalogue.dataflows.values()
@@ -192,9 +192,11 @@ class Aggregate:
     def _snapshot(self, overlay: Overlay, domain: Domain, close: Close) -> pl.DataFrame:
         named = set(needed(self._catalogue, close))
         found = [
-            snapshot.snapshot(overlay, plan, close.period)
+            snapshot.snapshot(
+                overlay, plan, periods(self._catalogue, plan.table, close)
+            )
             for plan in self._plans[domain]
-            if plan.table.id in named
+            if plan.table.id in named and close.vintage in plan.vintages
         ]
         return pl.concat([snapshot.EMPTY, *found])
 
@@ -223,18 +225,19 @@ class Aggregate:
     def _changes(self, overlay: Overlay, domain: Domain, chunk: _Chunk) -> pl.DataFrame:
         """Signed cells of all gathered facts; contributions are folded on the way."""
         found = [pl.DataFrame(schema=batch.CELL_SCHEMA)]
-        by_flow = defaultdict(list)
+        facts = {
+            name: batch.with_identity(pl.concat(frames))
+            for name, frames in chunk.facts.items()
+        }
         for plan in self._plans[domain]:
-            by_flow[plan.dataflow].append(plan)
-        for name, frames in chunk.facts.items():
-            facts = batch.with_identity(pl.concat(frames))
-            shelf = self._shelves[domain].get(name)
-            people = None if shelf is None else shelf.change(overlay, facts)
-            for plan in by_flow[name]:
-                if plan.by_person and people is not None:
-                    found.append(batch.person_cells(plan, people))
-                    continue
-                found.append(batch.cells_of(plan, facts))
+            if plan.dataflow in facts and not plan.whole:
+                found.append(batch.cells_of(plan, facts[plan.dataflow]))
                 if plan.contributes:
-                    shares.fold(overlay, plan, batch.shares_of(plan, facts))
+                    given = batch.shares_of(plan, facts[plan.dataflow])
+                    shares.fold(overlay, plan, given)
+        for plan, whole in self._wholes[domain].change(overlay, facts):
+            found.append(batch.whole_cells(plan, whole))
+            if plan.contributes:
+                given = batch.shares_of(plan, whole.rows(plan))
+                shares.fold(overlay, plan, given)
         return pl.concat(found)

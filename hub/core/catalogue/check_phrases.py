@@ -86,12 +86,7 @@ def _columns(
     if not table.sex or table.count is not None or table.largest is not None:
         expected = "neither sex = false nor count nor largest beside columns"
         complain(file, "columns", expected, table.id, "remove them")
-    codes = [
-        code
-        for name in ("CL_SEX", "CL_SEX_EXACT")
-        for code in catalogue.codelists[name].codes
-        if code != "_T"
-    ]
+    codes = [code for code in catalogue.codelists["CL_SEX"].codes if code != "_T"]
     for code, name in table.columns:
         if code not in codes:
             expected = "a SEX code other than _T, which is their sum"
@@ -137,9 +132,9 @@ def _timing(table: Table, fields: Fields, file: str) -> None:
         complain(file, "delay_days", expected, table.delay_days, "change it")
     if table.delay_days and table.measure is Measure.STOCK:
         _misplaced(file, "delay_days", "what happens, not with", table.measure)
-    follows = table.delay_days or table.joined or table.residence
+    follows = table.delay_days or table.joined or table.residence or table.closes
     if follows and fields[str(table.time)].kind is not Kind.DATE:
-        expected = "a date field beside delay_days, joined or residence"
+        expected = "a date field beside delay_days, joined, closes or residence"
         complain(file, "time", expected, table.time, "use a date")
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import polars as pl
 
 from hub.core.catalogue.model import Catalogue, Domain
-from hub.core.indicators.batch import CELL_SCHEMA, cells_of, live, person_cells
+from hub.core.indicators.batch import CELL_SCHEMA, cells_of, live, whole_cells
 from hub.core.indicators.plan import PLACE, plans
+from hub.core.indicators.whole import Whole
 
 
 def all_cells(
@@ -22,8 +23,12 @@ def all_cells(
         domain: Which domain's tables.
     """
     found = [pl.DataFrame(schema=CELL_SCHEMA)]
+    whole = Whole.of_active(active)
     for plan in plans(catalogue, domain):
-        if plan.dataflow in active:
-            make = person_cells if plan.by_person else cells_of
-            found.append(make(plan, active[plan.dataflow]))
+        if plan.dataflow not in active:
+            continue
+        if plan.whole:
+            found.append(whole_cells(plan, whole))
+        else:
+            found.append(cells_of(plan, active[plan.dataflow]))
     return live(pl.concat(found).drop("seq")).sort(["table", *PLACE])

@@ -5,9 +5,10 @@ Rules (docs/data-path.md, "Aggregate"):
 - A frame of facts is signed: +1 rows join, −1 rows leave. Every result is additive, so
   a stream adds the cells of its changes and an audit adds those of all active facts;
   both end with the same integers.
-- Tables by record read any facts (:func:`cells_of`). Tables by person read *whole*
-  persons (:func:`person_cells`): the caller gives what a person was with sign −1 and
-  what it is with sign +1, and each side is judged for itself.
+- Tables by record read any facts (:func:`cells_of`). Tables by person, and those that
+  ask what happened to a person elsewhere, read *whole* persons (:func:`whole_cells`):
+  the caller gives what a person was with sign −1 and what it is with sign +1, and each
+  side is judged for itself.
 - An optional column ``seq`` is carried as its maximum: who touched the cell last.
 """
 
@@ -20,7 +21,9 @@ from hub.core.catalogue.model import Measure
 from hub.core.indicators import timeline
 from hub.core.indicators.choice import chosen
 from hub.core.indicators.plan import PLACE, Plan, age_code, value_of
+from hub.core.indicators.spread import by_column, flagged, pooled
 from hub.core.indicators.stock import postings
+from hub.core.indicators.whole import Whole
 
 IDENTITY = ("key", "h1", "h2", "h3")
 GROUP = ["at", *PLACE[1:]]
@@ -42,10 +45,16 @@ def cells_of(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
     return _sum(plan, rows)
 
 
-def person_cells(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
-    """Signed cells of a table by person, from whole persons."""
-    make = postings if plan.table.measure is Measure.STOCK else chosen
-    rows = make(plan, sequenced(facts))
+def whole_cells(plan: Plan, whole: Whole) -> pl.DataFrame:
+    """Signed cells of a table made from whole persons."""
+    rows = whole.rows(plan)
+    match plan.table.measure:
+        case Measure.STOCK:
+            rows = postings(plan, rows, whole.closings(plan))
+        case Measure.PERSONS:
+            rows = chosen(plan, rows)
+        case _:
+            return cells_of(plan, rows)
     rows = rows.hstack(cells.identity(rows["person"]))
     return _sum(plan, rows.with_columns(total=pl.lit(0, dtype=pl.Int64)))
 
@@ -89,13 +98,11 @@ def sequenced(facts: pl.DataFrame) -> pl.DataFrame:
 def _placed(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
     """The facts that count, with at, area, sex, d1, d2 and total."""
     table = plan.table
-    kind = plan.fields[str(table.time)].kind
     rows = sequenced(facts).filter(plan.holds)
     rows = rows.with_columns(
-        timeline.index(pl.col(str(table.time)), kind, table.frequency).alias("at"),
-        value_of(table).alias("total"),
-        *plan.codes,
+        plan.at.alias("at"), value_of(table).alias("total"), *plan.codes
     )
+    rows = by_column(table, flagged(plan, pooled(table, rows), margin=True))
     if plan.ages:
         year = timeline.year(pl.col("at"), table.frequency)
         ages = {name: age_code(one, year) for name, one in plan.ages.items()}
@@ -111,7 +118,7 @@ def _sum(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
 def _labelled(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         period.ordinal_label(pl.col("at"), plan.table.frequency).alias("period"),
-        pl.lit(plan.table.id).alias("table"),
+        pl.lit(plan.key).alias("table"),
     )
 
 

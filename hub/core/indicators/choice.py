@@ -3,8 +3,8 @@
 Rules (docs/data-path.md, "Aggregate"):
 
 - ``first`` and ``last`` take the least and greatest (date, record key) of the period;
-  ``main`` the place with most days (the table's `value`, if it names one), else most
-  events, else the least codes.
+  ``main`` the place with most days (the table's `value`, if it names one, or the length
+  of its stays), else most events, else the least codes.
 - ``multi`` counts a person once in every place and once in every margin; such a table
   brings its own margins and they must not be summed.
 - Age is that at the end of the period.
@@ -18,17 +18,22 @@ import polars as pl
 
 from hub.core.indicators import timeline
 from hub.core.indicators.plan import AREA_TOTAL, TOTAL, Plan, age_code
+from hub.core.indicators.spread import flagged, pooled
+from hub.core.indicators.whole import LENGTH
 
 PERSON = ["sign", "person", "at"]
 CODES = ["area", "sex", "d1", "d2"]
 
 
 def chosen(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
-    """Columns sign, person, at, area, sex, d1, d2, seq; one row per counted person."""
+    """Columns sign, person, at, area, sex, d1, d2, seq; one row per counted person.
+
+    Args:
+        plan: Of a table of persons.
+        facts: Those that count (:meth:`hub.core.indicators.whole.Whole.rows`).
+    """
     table = plan.table
-    kind = plan.fields[str(table.time)].kind
-    at = timeline.index(pl.col(str(table.time)), kind, table.frequency)
-    rows = facts.filter(plan.holds).with_columns(at=at)
+    rows = pooled(table, facts.with_columns(at=plan.at))
     match table.assign:
         case "main":
             rows = _main(plan, _coded(plan, rows))
@@ -37,6 +42,7 @@ def chosen(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
                 # A list in one text: names of letters, digits and _.
                 names = pl.col(name).str.extract_all(r"\w+")
                 rows = rows.with_columns(names).explode(name)
+            rows = flagged(plan, rows, margin=False)
             rows = _multi(plan, _coded(plan, rows))
         case _:
             last = table.assign == "last"
@@ -61,6 +67,8 @@ def _main(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
     days = pl.lit(0, dtype=pl.Int64)
     if plan.table.value is not None:
         days = pl.col(plan.table.value).cast(pl.Int64).fill_null(0)
+    elif plan.table.residence is not None:
+        days = pl.col(LENGTH)
     weighed = rows.group_by([*PERSON, *CODES]).agg(
         pl.len().alias("events"), days.sum().alias("days"), pl.col("seq").max()
     )

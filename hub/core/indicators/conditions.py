@@ -6,6 +6,7 @@ Rules:
 - An empty field fails every comparison except `ne` and `not_in`, which it passes:
   what is not there is not the named code.
 - A value ``"@name"`` is another field of the same row.
+- ``within_days`` holds where the field lies 0 to so many days after the date it names.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def named(conditions: Iterable[Condition]) -> set[str]:
     found = set()
     for condition in conditions:
         found.add(condition.field)
+        if condition.of is not None:
+            found.add(condition.of)
         if isinstance(condition.value, str) and condition.value.startswith("@"):
             found.add(condition.value[1:])
     return found
@@ -56,6 +59,9 @@ def _one(condition: Condition, fields: Mapping[str, Field]) -> pl.Expr:
             assert isinstance(value, tuple)  # noqa: S101 - the loader saw to it
             inside = column.is_in(list(value)).fill_null(value=False)
             return ~inside if condition.op == "not_in" else inside
+        case "within_days":
+            days = column.cast(pl.Int32) - pl.col(str(condition.of)).cast(pl.Int32)
+            return days.is_between(0, pl.lit(value)).fill_null(value=False)
         case op:
             kind = fields[condition.field].kind
             return _COMPARE[op](column, _value(value, kind))

@@ -10,6 +10,10 @@ Rules (docs/data-path.md, "Aggregate"):
   dimension's `other` code.
 - Persons and stocks are keyed by resolved person, all else by record; in domain NONE
   the person *is* the record.
+- What happened to a person afterwards (joins, closings, residence) is looked up among
+  the facts of the same person; such tables are made from whole persons.
+- A table of residence has two plans: what was intended serves vintage P, what was
+  observed R and F. If it waits a year by itself, what was observed serves all.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import polars as pl
 
 from hub.core.catalogue.model import (
     Catalogue,
+    Condition,
     Dimension,
     Domain,
     Field,
@@ -31,6 +36,7 @@ from hub.core.catalogue.model import (
 )
 from hub.core.catalogue.schemas import attributes
 from hub.core.indicators import conditions, timeline
+from hub.core.residence import YEAR_DAYS
 
 AREA_TOTAL = "TM"
 TOTAL = "_T"
@@ -43,6 +49,23 @@ BY_RECORD = frozenset({Measure.EVENTS, Measure.SUM, Measure.MEAN})
 CONTRIBUTING = frozenset({"E", "S"})
 """Policies whose tables keep who contributed how much to a cell."""
 
+EARLY = frozenset({"P"})
+LATER = frozenset({"R", "F"})
+"""Vintages, by whether what follows a period is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """Facts of one dataflow that a table looks at among those of a whole person.
+
+    Attributes:
+        holds: Which facts.
+        names: Fields of them.
+    """
+
+    holds: pl.Expr = field(repr=False)
+    names: frozenset[str]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -51,10 +74,16 @@ class Plan:
     Attributes:
         fields: Fields of the dataflow by name, after intake.
         holds: The table's `where`, time present, value present.
-        codes: Expressions for area, sex, d1, d2; ages are null until a year is known.
+        at: The ordinal of a fact's period.
+        codes: Expressions for area, sex, d1, d2; ages are null until a year is known,
+            flags are not there.
         ages: Age dimensions by column (d1, d2).
+        flags: Dimensions made of flags by column.
         lists: Text fields that hold several codes (``multi`` only).
-        needs: Fields that a stored fact must keep for this table.
+        needs: Whole persons: dataflow → what of their facts this table looks at.
+        elsewhere: Fields of the other dataflows it looks at, by dataflow.
+        vintages: For which it is.
+        intended: It reads what was intended, not what was observed.
     """
 
     table: Table
@@ -62,15 +91,30 @@ class Plan:
     domain: Domain
     fields: Mapping[str, Field] = field(repr=False)
     holds: pl.Expr = field(repr=False)
+    at: pl.Expr = field(repr=False)
     codes: tuple[pl.Expr, ...] = field(repr=False)
     ages: Mapping[str, Dimension]
+    flags: Mapping[str, Dimension]
     lists: tuple[str, ...]
-    needs: frozenset[str]
+    needs: Mapping[str, Needed]
+    elsewhere: Mapping[str, Mapping[str, Field]] = field(repr=False)
+    vintages: frozenset[str] = EARLY | LATER
+    intended: bool = False
+
+    @property
+    def key(self) -> str:
+        """Under what its cells stand: the table's id, once a reading."""
+        return f"{self.table.id}~" if self.intended else self.table.id
 
     @property
     def by_person(self) -> bool:
-        """Whether the table is made from whole persons."""
+        """Whether a cell counts persons, each once."""
         return self.table.measure in BY_PERSON
+
+    @property
+    def whole(self) -> bool:
+        """Whether the table is made from whole persons."""
+        return bool(self.needs)
 
     @property
     def contributes(self) -> bool:
@@ -83,45 +127,64 @@ class Plan:
         return self.table.count is not None or self.table.largest is not None
 
 
-def plan(catalogue: Catalogue, table: Table) -> Plan:
+def plan(catalogue: Catalogue, table: Table, *, intended: bool = False) -> Plan:
     """The plan of a table with a dataflow; components have none."""
     if table.dataflow is None:
         raise ValueError(f"{table.id} has no dataflow")
     dataflow = catalogue.dataflows[table.dataflow]
-    fields = {one.name: one for one in attributes(dataflow)}
-    fields[MEMBER] = Field(
-        name=MEMBER, kind=Kind.STRING, role=Role.ATTRIBUTE, required=True
-    )
-    ages = {
-        f"d{at}": dimension
-        for at, dimension in enumerate(table.dimensions, 1)
-        if dimension.field is None
-    }
+    fields = fields_of(catalogue, dataflow.id)
+    listed = {f"d{at}": one for at, one in enumerate(table.dimensions, 1)}
+    vintages = EARLY | LATER
+    if two_readings(table):
+        vintages = EARLY if intended else LATER
+    needs = _needs(catalogue, table, fields)
     return Plan(
         table=table,
         dataflow=dataflow.id,
         domain=dataflow.domain,
         fields=fields,
         holds=_holds(table, fields),
+        at=_at(table, fields),
         codes=_codes(catalogue, table, fields),
-        ages=ages,
+        ages={name: one for name, one in listed.items() if one.aged},
+        flags={name: one for name, one in listed.items() if one.flags},
         lists=_lists(table, fields),
-        needs=_needs(table),
+        needs=needs,
+        elsewhere={name: fields_of(catalogue, name) for name in needs},
+        vintages=vintages,
+        intended=intended,
     )
 
 
 def plans(catalogue: Catalogue, domain: Domain | None = None) -> list[Plan]:
     """Plans of every table that reads facts, in catalogue order."""
-    found = [
-        plan(catalogue, table)
-        for table in catalogue.tables.values()
-        if table.dataflow is not None
-    ]
+    found = []
+    for table in catalogue.tables.values():
+        if table.dataflow is not None:
+            found.append(plan(catalogue, table))
+            if two_readings(table):
+                found.append(plan(catalogue, table, intended=True))
     return [one for one in found if domain in (None, one.domain)]
+
+
+def two_readings(table: Table) -> bool:
+    """Whether the first vintage rests on what was intended."""
+    return table.residence is not None and table.delay_days < YEAR_DAYS
+
+
+def fields_of(catalogue: Catalogue, dataflow: str) -> dict[str, Field]:
+    """What a fact has: the attributes of its dataflow, and the member."""
+    fields = {one.name: one for one in attributes(catalogue.dataflows[dataflow])}
+    fields[MEMBER] = Field(
+        name=MEMBER, kind=Kind.STRING, role=Role.ATTRIBUTE, required=True
+    )
+    return fields
 
 
 def value_of(table: Table) -> pl.Expr:
     """What is summed, null where a part is missing; 0 for counts."""
+    if table.columns:
+        return pl.sum_horizontal(pl.col(n).cast(pl.Int64) for _, n in table.columns)
     if table.value_parts:
         parts = [pl.col(n).cast(pl.Int64) * w for n, w in table.value_parts]
         return sum(parts[1:], parts[0])
@@ -143,10 +206,16 @@ def age_code(dimension: Dimension, year: pl.Expr) -> pl.Expr:
 
 def _holds(table: Table, fields: Mapping[str, Field]) -> pl.Expr:
     holds = conditions.where(table.where, fields)
+    return holds & _at(table, fields).is_not_null() & value_of(table).is_not_null()
+
+
+def _at(table: Table, fields: Mapping[str, Field]) -> pl.Expr:
     if table.time is None:
         raise ValueError(f"{table.id} has no time field")
-    time = timeline.index(pl.col(table.time), fields[table.time].kind, table.frequency)
-    return holds & time.is_not_null() & value_of(table).is_not_null()
+    time, kind = pl.col(table.time), fields[table.time].kind
+    if table.delay_days:
+        time = (time.cast(pl.Int32) + table.delay_days).cast(pl.Date)
+    return timeline.index(time, kind, table.frequency)
 
 
 def _codes(
@@ -155,11 +224,15 @@ def _codes(
     area = pl.lit(AREA_TOTAL)
     if table.area is not None:
         area = pl.col(table.area).fill_null(UNKNOWN)
-    sex = pl.col(table.sex_field).fill_null(UNKNOWN) if table.sex else pl.lit(TOTAL)
-    out = [area.alias("area"), sex.alias("sex")]
+    out = [area.alias("area")]
+    if not table.columns:
+        sex = pl.col(table.sex_field).fill_null(UNKNOWN) if table.sex else pl.lit(TOTAL)
+        out.append(sex.alias("sex"))
     for at, name in enumerate(("d1", "d2")):
         code = pl.lit(TOTAL)
         if at < len(table.dimensions):
+            if table.dimensions[at].flags:
+                continue
             code = _code(catalogue, table.dimensions[at], fields)
         out.append(code.alias(name))
     return tuple(out)
@@ -191,12 +264,55 @@ def _lists(table: Table, fields: Mapping[str, Field]) -> tuple[str, ...]:
     return tuple(n for n in named if several and fields[n].kind is Kind.STRING)
 
 
-def _needs(table: Table) -> frozenset[str]:
+def _needs(
+    catalogue: Catalogue, table: Table, fields: Mapping[str, Field]
+) -> dict[str, Needed]:
+    """What a whole person must bring; nothing where single facts are enough."""
+    closes = [(one.dataflow, one.time, one.where) for one in table.closes]
+    joined = table.joined
+    if joined is not None:
+        closes.append((joined.dataflow, joined.time, joined.where))
+    if table.measure not in BY_PERSON and not closes and table.residence is None:
+        return {}
+    holds, names = _holds(table, fields), _named(table)
+    if table.residence is not None:
+        crossing = table.residence
+        listed = (crossing.direction, crossing.declared or "", str(table.time))
+        names |= {*listed, *conditions.named((*crossing.home, *crossing.settled))}
+        holds = pl.col(crossing.direction).is_not_null()
+        holds &= pl.col(str(table.time)).is_not_null()
+    own = str(table.dataflow)
+    found = {own: Needed(holds=holds, names=names - {""})}
+    for flow, time, where in closes:
+        found[flow] = _also(catalogue, found.get(flow), flow, time, where)
+    return found
+
+
+def _also(
+    catalogue: Catalogue,
+    before: Needed | None,
+    flow: str,
+    time: str,
+    where: tuple[Condition, ...],
+) -> Needed:
+    """What is needed of a dataflow, and these facts of it too."""
+    holds = conditions.where(where, fields_of(catalogue, flow))
+    holds &= pl.col(time).is_not_null()
+    names = frozenset({time, *conditions.named(where)})
+    if before is None:
+        return Needed(holds=holds, names=names)
+    return Needed(holds=before.holds | holds, names=before.names | names)
+
+
+def _named(table: Table) -> frozenset[str]:
+    """Fields that the table reads of a fact of its own dataflow."""
     found = conditions.named(table.where)
     found |= {table.time or "", table.until or "", table.area or ""}
     found |= {table.value or "", table.count or ""} | set(table.largest or ())
     found |= {name for name, _ in table.value_parts}
-    found |= {one.field or "birth_year" for one in table.dimensions}
-    if table.sex:
+    for one in table.dimensions:
+        found |= {name for _, name in one.flags}
+        found.add("birth_year" if one.aged else one.field or "")
+    if table.sex and not table.columns:
         found.add(table.sex_field)
     return frozenset(found - {""})

@@ -6,6 +6,8 @@ Rules (docs/data-path.md, "Aggregate"):
   counts at the periods whose last day lies in that stretch.
 - Where several facts of a person are valid, the latest start counts; of equal starts
   the least record key. So a person is in one cell at a time.
+- A closing fact of the same person ends what began on or before its day, a final one
+  also what begins later; on that day the person is no longer counted.
 - A stay is cut at the first of January of the year in which the age band changes.
 - +1 is posted at the first period where a person counts in a cell and −1 at the first
   where it no longer does. The stock of a period is the sum of all postings up to it;
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from hub.core.catalogue.model import Kind
 from hub.core.indicators import timeline
 from hub.core.indicators.plan import Plan
 from hub.core.period import PER_YEAR
@@ -28,8 +31,19 @@ CODES = ["area", "sex", "d1", "d2"]
 _KEPT = [*OWNER, "seq", *CODES, "birth_year"]
 
 
-def postings(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
-    """Columns sign, person, at, area, sex, d1, d2, seq; sign is side × direction."""
+def postings(
+    plan: Plan, facts: pl.DataFrame, closings: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Columns sign, person, at, area, sex, d1, d2, seq; sign is side × direction.
+
+    Args:
+        plan: Of a stock.
+        facts: Those that count, of whole persons.
+        closings: What ends their stays
+            (:meth:`hub.core.indicators.whole.Whole.closings`).
+    """
+    if closings is not None and closings.height:
+        facts = _closed(plan, facts, closings)
     stays = _winners(_intervals(plan, facts))
     for name in plan.ages:
         stays = _cut_by_age(plan, stays, name)
@@ -52,7 +66,10 @@ def _intervals(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
         after = pl.col(table.until).dt.offset_by("1d")
         past = timeline.index(after, plan.fields[table.until].kind, frequency)
         end = past.fill_null(FOREVER)
-    rows = facts.filter(plan.holds)
+    if "closed" in facts.columns:
+        day = timeline.index(pl.col("closed"), Kind.DATE, frequency)
+        end = pl.min_horizontal(end, day)
+    rows = facts
     if "birth_year" not in rows.columns:
         rows = rows.with_columns(birth_year=pl.lit(None, dtype=pl.Int32))
     rows = rows.with_columns(
@@ -63,6 +80,21 @@ def _intervals(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
     )
     rows = rows.filter(pl.col("begin") < pl.col("end"))
     return rows.select(*_KEPT, "begin", "end", "since", "record")
+
+
+def _closed(plan: Plan, facts: pl.DataFrame, closings: pl.DataFrame) -> pl.DataFrame:
+    """The facts with ``closed``: the first day that is over by a closing, or null."""
+    numbered = facts.with_row_index("_row")
+    started = pl.col(str(plan.table.time)) <= pl.col("closed")
+    first = (
+        numbered.select("_row", *OWNER, str(plan.table.time))
+        .join(closings, on=OWNER)
+        .filter(pl.col("final") | started)
+        .group_by("_row")
+        .agg(pl.col("closed").min())
+    )
+    found = numbered.join(first, on="_row", how="left", maintain_order="left")
+    return found.drop("_row")
 
 
 def _winners(rows: pl.DataFrame) -> pl.DataFrame:

@@ -2,8 +2,10 @@
 
 Rules (docs/data-path.md, "Release"; design: statistics):
 
-- A table's period counts as delivered if every member that provides its dataflow has
-  declared every period of the dataflow's own frequency inside it, or the one around it.
+- A table's period counts as delivered if every member that provides its dataflow, or
+  one it joins, has declared every period of the dataflow's own frequency inside it, or
+  the one around it; likewise each further period that the figure rests on.
+- What closes stays is not waited for: a closing that comes later is a correction.
 - One member that has not declared makes the period missing, for all its places.
 - Declarations themselves are not gated.
 """
@@ -14,7 +16,7 @@ from collections.abc import Mapping
 
 from hub.core.catalogue.model import Catalogue, Dataflow, Table
 from hub.core.cells import Cell
-from hub.core.cut import DECLARED
+from hub.core.cut import DECLARED, rests_on
 from hub.core.disclosure.figures import Place
 from hub.core.indicators.plan import AREA_TOTAL, TOTAL
 from hub.core.period import PER_YEAR, parse
@@ -24,14 +26,22 @@ Declarations = Mapping[str, Mapping[Place, Cell]]
 
 
 def delivered(
-    catalogue: Catalogue, table: Table, period: str, declarations: Declarations
+    catalogue: Catalogue,
+    table: Table,
+    period: str,
+    declarations: Declarations,
+    vintage: str = "P",
 ) -> bool:
-    """Whether a table with a dataflow is complete for a period."""
-    flow = catalogue.dataflows[str(table.dataflow)]
-    if flow.reserved:
+    """Whether a table with a dataflow is complete for a period, in a vintage."""
+    flows = [catalogue.dataflows[str(table.dataflow)]]
+    if flows[0].reserved:
         return True
+    if table.joined is not None:
+        flows.append(catalogue.dataflows[table.joined.dataflow])
     return all(
-        _declared(flow, member.id, period, table.frequency, declarations)
+        _declared(flow, member.id, label, table.frequency, declarations)
+        for label in rests_on(table, period, vintage)
+        for flow in flows
         for member in catalogue.members.values()
         if flow.id in member.provides
     )
