@@ -92,6 +92,9 @@ class Vintage:
         catalogue: Digest of the catalogue that the figures were made by.
         observations: How many.
         digest: :func:`digest` over them.
+        mean_error, changed, female_share_error, suppressed_f, suppressed_m,
+            additivity_gap: What protection cost this table
+            (:class:`hub.core.release.utility.Utility`).
     """
 
     table: str
@@ -104,6 +107,12 @@ class Vintage:
     observations: int
     digest: bytes
     reason: str | None = None
+    mean_error: float | None = None
+    changed: float | None = None
+    female_share_error: float | None = None
+    suppressed_f: float | None = None
+    suppressed_m: float | None = None
+    additivity_gap: float | None = None
     released_ms: int
     key_id: str
     signature: bytes = field(default=SIGNATURE_NONE, repr=False)

@@ -26,6 +26,16 @@ from hub.core.messages.fields import (
 
 MANIFEST_BYTES_MAX = 64 * 1024
 
+UTILITY = (
+    "mean_error",
+    "changed",
+    "female_share_error",
+    "suppressed_f",
+    "suppressed_m",
+    "additivity_gap",
+)
+"""What a manifest says of the figures' quality; hub.core.release.utility."""
+
 VINTAGE: Schema = record(
     "Vintage",
     "What a release consists of, signed; or its withdrawal.",
@@ -40,6 +50,7 @@ VINTAGE: Schema = record(
     number("observations"),
     again("digest", "Digest"),
     optional("reason", "string"),
+    *(optional(name, "double") for name in UTILITY),
     big("released_ms"),
     text("key_id", 64),
     fixed("signature", "Signature", 64),

@@ -22,6 +22,7 @@ from hub.core.log import Send
 from hub.core.messages import Close
 from hub.core.observation import Observation, Vintage
 from hub.core.release.scale import printed
+from hub.core.release.utility import Utility
 from hub.core.topics import VINTAGES, indicator_topic
 
 FINAL = "F"
@@ -75,6 +76,8 @@ def manifest(
     table: Table,
     close: Close,
     found: Sequence[Observation],
+    *,
+    quality: Utility,
     signer: SigningKey,
 ) -> Vintage:
     """The signed end of a table's release."""
@@ -86,6 +89,7 @@ def manifest(
         catalogue=catalogue.digest,
         observations=len(found),
         digest=observation.digest(found),
+        **quality._asdict(),
         released_ms=close.created_ms,
         key_id=signer.key_id,
     )

@@ -32,7 +32,16 @@ from hub.core.keys import SigningKey
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import Block, Close, decode
 from hub.core.period import parse
-from hub.core.release import assemble, collect, components, gates, ledger, publish
+from hub.core.release import (
+    assemble,
+    collect,
+    components,
+    gates,
+    ledger,
+    publish,
+    utility,
+)
+from hub.core.release.utility import Utility
 from hub.core.stage import Result, Series
 from hub.core.state import Overlay
 
@@ -109,7 +118,8 @@ class Release:
         self, overlay: Overlay, close: Close, counts: Counter[Series]
     ) -> list[Send]:
         """All tables of a whole cut."""
-        done = self._figures(overlay, close)
+        quality: dict[str, Utility] = {}
+        done = self._figures(overlay, close, quality)
         sends: list[Send] = []
         manifests: list[Send] = []
         for name in cut.published(self._catalogue, close):
@@ -117,7 +127,12 @@ class Release:
             found = publish.observations(self._catalogue, table, close, done[name])
             sends += publish.figure_sends(table, found)
             manifest = publish.manifest(
-                self._catalogue, table, close, found, self._signer
+                self._catalogue,
+                table,
+                close,
+                found,
+                quality=quality.get(name, utility.NOTHING),
+                signer=self._signer,
             )
             manifests.append(publish.manifest_send(manifest))
             if not self._quiet(table):
@@ -126,7 +141,9 @@ class Release:
         counts["vintages_total", ()] += len(manifests)
         return sends + manifests
 
-    def _figures(self, overlay: Overlay, close: Close) -> dict[str, Figures]:
+    def _figures(
+        self, overlay: Overlay, close: Close, quality: dict[str, Utility]
+    ) -> dict[str, Figures]:
         """Figures of every table the cut needs, parts before what is made of them."""
         rows = collect.rows_of(overlay, close.marker)
         by_table = {str(key[0]): part for key, part in rows.group_by("table")}
@@ -151,7 +168,7 @@ class Release:
                     )
                 case _:
                     part = by_table.get(name, rows.clear())
-                    done[name] = self._counted(
+                    done[name], quality[name] = self._counted(
                         overlay, table, part, periods, declarations
                     )
         return done
@@ -163,8 +180,8 @@ class Release:
         rows: pl.DataFrame,
         periods: Sequence[str],
         declarations: gates.Declarations,
-    ) -> Figures:
-        """Figures of a table with a dataflow: protected, or missing."""
+    ) -> tuple[Figures, Utility]:
+        """Figures of a table with a dataflow, and how good they are."""
         stock = table.measure is Measure.STOCK
         reach = {str(parse(period).previous) for period in periods} | set(periods)
         record = ledger.read(overlay, table.id, None if stock else sorted(reach))
@@ -191,10 +208,11 @@ class Release:
             for period in periods
             if {epoch, *ledger.epochs_at(record, period)} != {epoch}
         }
-        return {
+        marked = {
             place: replace(figure, mark=BREAK) if place.period in broken else figure
             for place, figure in seen.items()
         }
+        return marked, utility.report(table, rule, marked, held)
 
     def _quiet(self, table: Table) -> bool:
         """Whether how many figures there are is itself a secret."""
