@@ -17,7 +17,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from hub.core.catalogue.model import Catalogue, Domain, Table
+from hub.core.catalogue.model import Catalogue, Component, Domain, Table
 from hub.core.indicators import timeline
 from hub.core.indicators.plan import EARLY, two_readings
 from hub.core.log import PARTITIONS_FACTS
@@ -45,14 +45,22 @@ def needed(catalogue: Catalogue, close: Close) -> tuple[str, ...]:
 
     def take(name: str) -> None:
         table = catalogue.tables[name]
-        for part in (table.numerator, table.denominator):
-            if part is not None and part.table in catalogue.tables:
+        for part in components_of(table):
+            if part.table in catalogue.tables:
                 take(part.table)
         found[name] = None
 
     for name in (*DECLARED.values(), *published(catalogue, close)):
         take(name)
     return tuple(found)
+
+
+def components_of(table: Table) -> list[Component]:
+    """What a rate is computed from; nothing for other tables."""
+    given = [table.numerator, table.minus, table.denominator]
+    for pair in table.parts:
+        given += [pair.numerator, pair.denominator]
+    return [one for one in given if one is not None]
 
 
 def periods(catalogue: Catalogue, table: Table, close: Close) -> list[str]:

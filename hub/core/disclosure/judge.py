@@ -49,9 +49,11 @@ class Part(NamedTuple):
 def judge(rule: Rule, table: Table, cell: Cell, secret: bytes) -> Part:
     """What may be shown of a cell."""
     amount = raw(table, cell)
+    if cell.n < 0 or contributors(cell) < 0:
+        return _hidden(INTERNAL)
     if rule.id == "N":
         return _seen(amount)
-    if cell.n < 0 or contributors(cell) < 0 or amount < 0:
+    if amount < 0:
         return _hidden(INTERNAL)
     if rule.id in OPEN:
         return _seen(amount)

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from hub.core.catalogue.model import Measure, Table
 from hub.core.cells import Cell
 from hub.core.disclosure import sexes
-from hub.core.disclosure.figures import ABSENT, Figure, Place, shown
+from hub.core.disclosure.figures import ABSENT, Figure, Place, shown, suppressed
 from hub.core.disclosure.hold import Past, held, held_stock
 from hub.core.disclosure.judge import judge
 from hub.core.disclosure.rules import OPEN, Rule
@@ -69,5 +69,7 @@ def _groups(
 def _open(rule: Rule, table: Table, cell: Cell, secret: bytes) -> Figure:
     if table.measure is not Measure.MEAN:
         return sexes.single(rule, table, cell, secret)
-    value = judge(rule, table, cell, secret).value
-    return shown(value / cell.n, cell) if cell.n else ABSENT
+    part = judge(rule, table, cell, secret)
+    if not part.seen:
+        return suppressed(part.conf, cell)
+    return shown(part.value / cell.n, cell) if cell.n else ABSENT

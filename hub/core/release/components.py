@@ -1,4 +1,4 @@
-"""Rates, ratios and completeness, from published components only.
+"""Rates and ratios, from published components only.
 
 Rules (docs/disclosure.md, "Rates"; catalogue: Component):
 
@@ -10,13 +10,14 @@ Rules (docs/disclosure.md, "Rates"; catalogue: Component):
   it; a rate bears the mark of its components. Policy R wants both at least
   `component_min`, W the denominator at least `n_min`; under T and S both must have
   passed the policy of their own table.
-- Completeness is declared ÷ due, over the dataflows a member provides at the table's
-  frequency.
+- What is taken from the numerator is a component like the others; the complement of a
+  share is 1 less it. A stacked ratio has a pair of components for each code and no
+  total: what stands beside each other there need not add up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
 
@@ -50,67 +51,54 @@ def quotient(
     catalogue: Catalogue, table: Table, done: Figures, periods: Sequence[str]
 ) -> dict[Place, Figure]:
     """The figures of a rate or ratio."""
-    above, below = table.numerator, table.denominator
-    if above is None or below is None:
-        raise ValueError(f"{table.id} lacks a component")
     found = {}
-    for place in _grid(catalogue, table, done, periods):
-        top = _component(catalogue, table, above, place, done)
-        under = _component(catalogue, table, below, place, done)
-        found[place] = _divide(catalogue, table, top, under)
-    return found
-
-
-def completeness(
-    catalogue: Catalogue, table: Table, done: Figures, periods: Sequence[str]
-) -> dict[Place, Figure]:
-    """Declared in time ÷ due, by member, and of all members."""
-    if table.numerator is None:
-        raise ValueError(f"{table.id} lacks a numerator")
-    declared = done[table.numerator.table]
-    due = {
-        member.id: [
-            flow
-            for flow in member.provides
-            if catalogue.dataflows[flow].declare == table.frequency
+    for place, above, below in _sides(catalogue, table, done, periods):
+        parts = [(above, 1), (below, 0)]
+        if table.minus is not None:
+            parts.append((table.minus, -1))
+        figures = [
+            (_component(catalogue, table, part, place, done), sign)
+            for part, sign in parts
         ]
-        for member in catalogue.members.values()
-    }
-    found = {}
-    for period in periods:
-        every, met = 0, 0
-        for member, flows in due.items():
-            places = [_at(period, member, flow) for flow in flows]
-            held = sum(
-                1 for p in places if (declared.get(p, ZERO_FIGURE).value or 0) > 0
-            )
-            every, met = every + len(flows), met + held
-            if flows:
-                share = Fraction(held, len(flows))
-                found[_at(period, member, TOTAL)] = Figure(value=share)
-        whole = Figure(value=Fraction(met, every)) if every else ABSENT
-        found[_at(period, TOTAL, TOTAL)] = whole
+        found[place] = _divide(catalogue, table, figures)
     return found
 
 
-def _at(period: str, d1: str, d2: str) -> Place:
-    return Place(period=period, area=AREA_TOTAL, sex=TOTAL, d1=d1, d2=d2)
+def _sides(
+    catalogue: Catalogue, table: Table, done: Figures, periods: Sequence[str]
+) -> Iterator[tuple[Place, Component, Component]]:
+    """Every place with what is divided there."""
+    for period, sex, pair in product(periods, sexes(table), table.parts):
+        place = Place(period, AREA_TOTAL, sex, pair.code, TOTAL)
+        yield place, pair.numerator, pair.denominator
+    above, below = table.numerator, table.denominator
+    if above is not None and below is not None:
+        for place in _grid(catalogue, table, done, periods):
+            yield place, above, below
 
 
-def _divide(catalogue: Catalogue, table: Table, top: Figure, under: Figure) -> Figure:
-    for part in (top, under):
-        if part.status == MISSING:
-            return ABSENT
-    for part in (top, under):
-        if part.value is None:
-            return Figure(value=None, status=SUPPRESSED, conf=part.conf)
-    a, b = top.value, under.value
-    assert a is not None  # noqa: S101 - no status means a value
+def _divide(
+    catalogue: Catalogue, table: Table, parts: Sequence[tuple[Figure, int]]
+) -> Figure:
+    """The share of figures: those with a sign above, the one without below."""
+    if any(figure.status == MISSING for figure, _ in parts):
+        return ABSENT
+    above, below, least = Fraction(0), Fraction(0), None
+    for figure, sign in parts:
+        value = figure.value
+        if value is None:
+            return Figure(value=None, status=SUPPRESSED, conf=figure.conf)
+        above += sign * value
+        below = below if sign else value
+        least = value if least is None else min(least, value)
+    assert least is not None  # noqa: S101 - a rate has components
     params = catalogue.policies[table.policy].params
     both, n = params.get("component_min", 0), params.get("n_min", 0)
-    if not b or min(a, b) < both or b < n:
+    if not below or least < both or below < n:
         return Figure(value=None, status=SUPPRESSED, conf=SMALL)
-    return Figure(value=a / b, mark=first(top.mark, under.mark))
+    share = above / below
+    mark = first(*(figure.mark for figure, _ in parts))
+    return Figure(value=1 - share if table.complement else share, mark=mark)
 
 
 def _grid(

@@ -14,7 +14,9 @@ from fractions import Fraction
 from hub.core.catalogue.model import Measure, Policy, Table
 from hub.core.disclosure.figures import Figure
 
-DERIVED = frozenset({Measure.RATE, Measure.RATIO, Measure.COMPLETENESS})
+DERIVED = frozenset(
+    {Measure.RATE, Measure.RATIO, Measure.COMPLETENESS, Measure.DISAGGREGATION}
+)
 
 
 def decimals(table: Table, policy: Policy) -> int:

@@ -7,6 +7,7 @@ Rules (delivery, rule 8; docs/data-path.md, "Release"):
 - Order of a cut: whole tables, protection, rates from published parts, observations,
   then one manifest a table.
 - A period that a provider has not declared is missing, never zero.
+- A cell below zero is a fault: it is counted aloud and shown nowhere.
 - Figures drawn under another secret or other numbers than those before them, of the
   same period or the one before, are marked as a break.
 
@@ -25,7 +26,7 @@ from hub.core import blocks, coverage, cut
 from hub.core.blocks import InternalKey
 from hub.core.catalogue.model import Catalogue, Measure, Table
 from hub.core.disclosure import rules
-from hub.core.disclosure.figures import ABSENT, BREAK, Figure, Place
+from hub.core.disclosure.figures import ABSENT, BREAK, INTERNAL, Figure, Place
 from hub.core.disclosure.protect import protect
 from hub.core.indicators import timeline
 from hub.core.keys import SigningKey
@@ -37,6 +38,7 @@ from hub.core.release import (
     collect,
     components,
     gates,
+    inventory,
     ledger,
     publish,
     utility,
@@ -139,6 +141,13 @@ class Release:
                 counts.update(_outcomes(done[name]))
         collect.finish(overlay, close.marker)
         counts["vintages_total", ()] += len(manifests)
+        faults = sum(
+            one.conf == INTERNAL
+            for figures in done.values()
+            for one in figures.values()
+        )
+        if faults:
+            counts["negative_cells_total", ()] += faults
         return sends + manifests
 
     def _figures(
@@ -163,13 +172,15 @@ class Release:
                         self._catalogue, table, done, periods
                     )
                 case Measure.COMPLETENESS:
-                    done[name] = components.completeness(
+                    done[name] = inventory.completeness(
                         self._catalogue, table, done, periods
                     )
+                case Measure.DISAGGREGATION:
+                    done[name] = inventory.disaggregation(self._catalogue, periods)
                 case _:
                     part = by_table.get(name, rows.clear())
                     done[name], quality[name] = self._counted(
-                        overlay, table, part, periods, declarations
+                        overlay, table, part, close, declarations
                     )
         return done
 
@@ -178,10 +189,11 @@ class Release:
         overlay: Overlay,
         table: Table,
         rows: pl.DataFrame,
-        periods: Sequence[str],
+        close: Close,
         declarations: gates.Declarations,
     ) -> tuple[Figures, Utility]:
         """Figures of a table with a dataflow, and how good they are."""
+        periods = timeline.inside(close.period, table.frequency)
         stock = table.measure is Measure.STOCK
         reach = {str(parse(period).previous) for period in periods} | set(periods)
         record = ledger.read(overlay, table.id, None if stock else sorted(reach))
@@ -191,7 +203,9 @@ class Release:
         gone = {
             period
             for period in periods
-            if not gates.delivered(self._catalogue, table, period, declarations)
+            if not gates.delivered(
+                self._catalogue, table, period, declarations, close.vintage
+            )
         }
         held = {
             place: cell for place, cell in found.items() if place.period not in gone
@@ -218,8 +232,7 @@ class Release:
         """Whether how many figures there are is itself a secret."""
         flows = self._catalogue.dataflows
         tables = self._catalogue.tables
-        above, below = table.numerator, table.denominator
-        parts = [table, *(tables[p.table] for p in (above, below) if p is not None)]
+        parts = [table, *(tables[one.table] for one in cut.components_of(table))]
         named = [part.dataflow for part in parts if part.dataflow is not None]
         return any(flows[name].quiet for name in named)
 
