@@ -22,8 +22,8 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWI
 CREATE TABLE IF NOT EXISTS position (
   topic TEXT PRIMARY KEY, log BLOB, next INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pending (
-  "table" TEXT, marker TEXT, line TEXT, rule TEXT,
-  PRIMARY KEY ("table", marker, line)) WITHOUT ROWID;
+  "table" TEXT, marker TEXT, leaf BLOB, line TEXT,
+  PRIMARY KEY ("table", marker, leaf)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS waiting (
   "table" TEXT, marker TEXT, action TEXT, manifest BLOB, seen_ms INTEGER,
   PRIMARY KEY ("table", marker, action)) WITHOUT ROWID;

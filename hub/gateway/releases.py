@@ -2,7 +2,8 @@
 
 Rules (docs/gateway.md, "The store"):
 
-- Figures are lines in the file, sorted by it, so memory does not grow with them.
+- Figures are lines in the file, sorted by it, so memory does not grow with them. What a
+  manifest signs is the hash of their leaves in order (:mod:`hub.core.observation`).
 - The newest figures of a table stand in a table of their own, so that a query need not
   look at older vintages. A release that is not the newest, or is taken back, has them
   worked out again.
@@ -34,11 +35,11 @@ def known(file: sqlite3.Connection, vintage: Vintage) -> bool:
 def check(file: sqlite3.Connection, vintage: Vintage) -> None:
     """Raise EnvelopeError unless the waiting figures are those of the manifest."""
     digest, count = hashlib.sha256(), 0
-    for (line,) in file.execute(
-        'SELECT line FROM pending WHERE "table" = ? AND marker = ? ORDER BY line',
+    for (leaf,) in file.execute(
+        'SELECT leaf FROM pending WHERE "table" = ? AND marker = ? ORDER BY leaf',
         _place(vintage),
     ):
-        digest.update(f"{line}\n".encode())
+        digest.update(leaf)
         count += 1
     if count != vintage.observations:
         raise EnvelopeError(
@@ -104,13 +105,13 @@ def _place(vintage: Vintage) -> tuple[str, str]:
 def _rows(file: sqlite3.Connection, vintage: Vintage, number: int) -> None:
     """Figures of a checked release, from lines into rows."""
     rows = file.execute(
-        'SELECT line, rule FROM pending WHERE "table" = ? AND marker = ?',
+        'SELECT line FROM pending WHERE "table" = ? AND marker = ?',
         _place(vintage),
     )
     mine = 'SELECT key, id FROM series WHERE "table" = ?'
     series = dict(file.execute(mine, (vintage.table,)).fetchall())
     while chunk := rows.fetchmany(CHUNK_ROWS):
-        found = [_row(file, line, rule, number, series) for line, rule in chunk]
+        found = [_row(file, line, number, series) for (line,) in chunk]
         file.executemany(
             "INSERT OR REPLACE INTO observation VALUES (?, ?, ?, ?, ?, ?)", found
         )
@@ -119,18 +120,17 @@ def _rows(file: sqlite3.Connection, vintage: Vintage, number: int) -> None:
 def _row(
     file: sqlite3.Connection,
     line: str,
-    rule: str | None,
     number: int,
     series: dict[str, int],
 ) -> _Row:
-    table, key, period, value, status, conf, unit, _, _ = line.split("|")
+    table, key, period, value, status, conf, unit, _, _, *rule = line.split("|")
     if key not in series:
         codes = key.split(".")
         codes += [""] * (DIMENSIONS_MAX - len(codes))
         made = file.execute(
             'INSERT INTO series ("table", key, unit, rule, d0, d1, d2, d3, d4) '
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (table, key, unit, rule, *codes),
+            (table, key, unit, rule[0] if rule else None, *codes),
         )
         series[key] = made.lastrowid or 0
     figure = float(value) if value else None

@@ -13,7 +13,7 @@ Rules (docs/gateway.md, "The store"):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +53,12 @@ class Change:
 class Store:
     """The one writer of the file; see :mod:`hub.gateway.lookup` for reading."""
 
-    def __init__(self, path: Path, catalogue: Catalogue, registry: KeyRegistry) -> None:
+    def __init__(
+        self, path: Path, catalogue: Catalogue, keys: Callable[[], KeyRegistry]
+    ) -> None:
         self.path = path
-        self._registry = registry
+        self._keys = keys
+        self._registry = keys()
         self._codecs = {
             one.id: observation.Codec(one)
             for one in catalogue.tables.values()
@@ -111,7 +114,8 @@ class Store:
             except EnvelopeError:
                 bad += 1  # its release will not add up, and is refused as a whole
                 continue
-            rows.append((table, one.release, observation.line(one), one.residence_rule))
+            line = observation.line(one)
+            rows.append((table, one.release, observation.leaf(one), line))
         self._file.executemany(
             "INSERT OR IGNORE INTO pending SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS "
             '(SELECT 1 FROM release WHERE "table" = ?1 AND marker = ?2)',
@@ -126,7 +130,11 @@ class Store:
             EnvelopeError: It is damaged or the hub's release key did not sign it.
         """
         vintage = observation.decode(message.value)
-        key = self._registry.authority(vintage.key_id, "release")
+        try:
+            key = self._registry.authority(vintage.key_id, "release")
+        except EnvelopeError:  # keys change while we run
+            self._registry = self._keys()
+            key = self._registry.authority(vintage.key_id, "release")
         observation.verify(vintage, key)
         place = (vintage.table, vintage.marker.hex(), vintage.action)
         self._file.execute(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hub.core.sdmx.cube import Message, figure, view
 from hub.core.sdmx.model import ALL_DIMENSIONS, MEASURE, TIME, Component
@@ -23,7 +23,18 @@ from hub.core.sdmx.times import span
 
 ONE, TWO = "1.0.0", "2.0.0"
 LABELS = ("id", "name", "both")
+KEYS = ("none", "obs", "series", "both")
 CHUNK_ROWS = 2_000
+_KEYS = {
+    "none": (),
+    "obs": ("OBS_KEY",),
+    "series": ("SERIES_KEY",),
+    "both": ("SERIES_KEY", "OBS_KEY"),
+}
+_KEYED: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "SERIES_KEY": lambda at: len(at) - 1,
+    "OBS_KEY": len,
+}
 _ACTIONS = {"Information": "I", "Append": "A", "Replace": "R", "Delete": "D"}
 
 
@@ -34,6 +45,7 @@ def write(
     labels: str = "id",
     language: str = "en",
     normalized: bool = False,
+    keys: str = "none",
 ) -> Iterator[str]:
     """The message as pieces of text.
 
@@ -43,11 +55,14 @@ def write(
         labels: id, name or both.
         language: en, ru or tk: what labels are in.
         normalized: Whether periods are written as the first moment of theirs.
+        keys: none, obs, series or both: which keys get a column of their own (2.0).
     """
     cut = view(message.structure, ALL_DIMENSIONS, message.detail)
     measure = [message.structure.measure] if message.detail.measure else []
     columns = [*cut.below, *measure, *cut.point]
     head = ["DATAFLOW"] if version == ONE else ["STRUCTURE", "STRUCTURE_ID", "ACTION"]
+    keyed = [] if version == ONE else list(_KEYS[keys])
+    head += keyed
     for one in columns:
         head += _heads(one, labels, language)
     held = io.StringIO()
@@ -64,6 +79,7 @@ def write(
                     values.append("" if point.value is None else figure(point.value))
                 values += point.attributes
                 row = list(first)
+                row += [".".join(point.at[: _KEYED[one](point.at)]) for one in keyed]
                 for one, value in zip(columns, values, strict=True):
                     row += _cells(one, value, labels, language, normalized=normalized)
                 writer.writerow(row)

@@ -1,4 +1,4 @@
-"""Data in SDMX-JSON: the draft that Python's client reads, 1.0 and 2.0.
+"""Data in SDMX-JSON: the draft that Python's client reads, 1.0, 2.0 and 2.1.
 
 Rules (SDMX-JSON field guides 1.0 and 2.0, and their JSON schemas):
 
@@ -8,8 +8,8 @@ Rules (SDMX-JSON field guides 1.0 and 2.0, and their JSON schemas):
 - An attribute without a value anywhere is left out of the draft, where an empty list of
   values is an error to its readers.
 
-The three differ in where the structure stands, in how uncoded values are spelt, and in
-that 2.0 lists its measures.
+They differ in where the structure stands, in how uncoded values are spelt, and in that
+2.0 lists its measures; 2.1 is 2.0 under another schema.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from hub.core.sdmx.cube import DataSet, Group, Message, View, figure, view
 from hub.core.sdmx.model import AGENCY, LANGUAGES, TIME, Component
 from hub.core.sdmx.times import iso, span
 
-DRAFT, ONE, TWO = "1.0.0-wd", "1.0.0", "2.0.0"
+DRAFT, ONE, TWO, TWO_ONE = "1.0.0-wd", "1.0.0", "2.0.0", "2.1.0"
 SCHEMAS = {
+    TWO_ONE: "https://json.sdmx.org/2.1/sdmx-json-data-schema.json",
     ONE: "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/data-message/"
     "tools/schemas/1.0/sdmx-json-data-schema.json",
     TWO: "https://raw.githubusercontent.com/sdmx-twg/sdmx-json/master/data-message/"
@@ -51,13 +52,14 @@ def write(message: Message, version: str, language: str) -> Iterator[str]:
 
     Args:
         message: What to write.
-        version: ``1.0.0-wd`` (the draft), ``1.0.0`` or ``2.0.0``.
+        version: ``1.0.0-wd`` (the draft), ``1.0.0``, ``2.0.0`` or ``2.1.0``.
         language: en, ru or tk: what ``name`` is in.
     """
     cut = view(message.structure, message.at, message.detail)
     sets = [list(cut.groups(one.series)) for one in message.sets]
     numbers = _numbers(cut, sets)
     meta = _meta(message, version, language)
+    version = TWO if version == TWO_ONE else version
     structure = _structure(message, cut, numbers, version, language)
     if version == DRAFT:
         yield f'{{"header":{_text(meta)},"structure":{_text(structure)},"dataSets":['

@@ -73,7 +73,10 @@ def write(
 
 def _artefact(one: Artefact, *, stub: bool) -> str:
     ref = one.ref
-    more = ' isExternalReference="true"' if stub else ' isFinal="true"'
+    # An agency scheme is never final, says its schema.
+    more = "" if ref.kind is Kind.AGENCIES else ' isFinal="true"'
+    if stub:
+        more = ' isExternalReference="true"'
     if isinstance(one, Scheme) and one.partial and not stub:
         more += ' isPartial="true"'
     if isinstance(one, Constraint):
