@@ -6,6 +6,8 @@ Rules (design: embedded default; delivery):
   a right on the cluster: WRITE on one topic covers the idempotent producer.
 - A pattern ends in a dot where it is a prefix, so ``sms.`` never matches ``smsx``.
 - A stage reads its inputs and its own group, and writes its outputs; nothing else.
+- A revoked member has no row. The brokers ask this table at every fetch, so whoever
+  reads when it is applied gets nothing more.
 
 Invariant: :func:`allowed` says of every principal, operation and topic what the broker
 says, because :func:`acls` is the only table that is ever put into a broker.
@@ -14,7 +16,7 @@ says, because :func:`acls` is the only table that is ever put into a broker.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from hub.core.catalogue.model import Catalogue
@@ -33,7 +35,7 @@ STAGES = ("intake", "dedupe", "aggregate", "release")
 SUPERUSERS = ("broker", "admin")
 """Principals the broker never asks: itself, and whoever makes topics and ACLs."""
 
-SERVICES = (*SUPERUSERS, "control", "audit", *STAGES)
+SERVICES = (*SUPERUSERS, "control", "audit", "gateway", *STAGES)
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -78,10 +80,17 @@ def principals(catalogue: Catalogue) -> list[str]:
     return [*SERVICES, *catalogue.members]
 
 
-def acls(catalogue: Catalogue) -> list[Acl]:
-    """The access table; what is not here is denied."""
+def acls(catalogue: Catalogue, revoked: Collection[str] = ()) -> list[Acl]:
+    """The access table; what is not here is denied.
+
+    Args:
+        catalogue: Names members, dataflows and tables.
+        revoked: Ids of members that may do nothing.
+    """
     rows = _service_acls()
     for member in catalogue.members.values():
+        if member.id in revoked:
+            continue
         rows.append(_group(member.id, f"{member.id}.", "PREFIXED"))
         rows += (
             _topic(member.id, "WRITE", ministry_topic(member.id, flow))
@@ -106,6 +115,7 @@ def _service_acls() -> list[Acl]:
         ("dedupe", "READ", ("hub.records.",)),
         ("dedupe", "WRITE", ("hub.facts.", "statements.")),
         ("aggregate", "READ", ("hub.facts.",)),
+        ("gateway", "READ", (INDICATORS,)),
         ("release", "WRITE", (INDICATORS,)),
         ("release", "READ", (INDICATORS,)),  # it rebuilds from what it published
     )

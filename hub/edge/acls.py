@@ -10,6 +10,7 @@ Rules (design: embedded default):
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from kafka import KafkaAdminClient
 from kafka.admin import (
@@ -43,14 +44,19 @@ _EVERYTHING = ACLFilter(
 
 
 def apply(
-    client: KafkaAdminClient, catalogue: Catalogue
+    client: KafkaAdminClient, catalogue: Catalogue, revoked: Collection[str] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Bring the broker's permissions to the table; what was added and removed.
+
+    Args:
+        client: Of a principal that the broker never asks.
+        catalogue: What the table follows from.
+        revoked: Ids of members that may do nothing.
 
     Raises:
         RetriableError: the broker did not do what was asked.
     """
-    wanted = {_entry(acl) for acl in acls(catalogue)}
+    wanted = {_entry(acl) for acl in acls(catalogue, revoked)}
     ours = set(principals(catalogue))
     try:
         present, _ = client.describe_acls(_EVERYTHING)

@@ -24,7 +24,7 @@ from hub.core.keys import KeyRegistry
 from hub.core.log import Send
 from hub.core.messages import Config, Genesis, decode, encode, sign, verify
 from hub.core.topics import INDICATORS, Topic, sources, topics
-from hub.edge import acls, kafka, layout
+from hub.edge import acls, kafka, layout, passes
 from hub.edge.keyring import SigningKey
 from hub.edge.settings import Settings
 
@@ -88,7 +88,8 @@ def apply(
     """
     with kafka.admin(settings) as client:
         made, changed = layout.create(client, catalogue, replication=replication)
-        permitted, withdrawn = acls.apply(client, catalogue)
+        revoked = passes.revoked(settings.home).members
+        permitted, withdrawn = acls.apply(client, catalogue, revoked)
         ids = layout.identities(client, [topic.name for topic in topics(catalogue)])
     return Changes(
         topics=made,

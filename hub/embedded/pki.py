@@ -28,6 +28,7 @@ from hub.edge.settings import Home
 _VALID = timedelta(days=397)
 _RENEW = timedelta(days=30)
 _SKEW = timedelta(minutes=5)  # a peer whose clock is behind still accepts us
+_SERVERS = ("broker", "gateway")
 _LOOPBACK = ("127.0.0.1", "::1")
 _CA_NAME = "Kerwen embedded authority"
 
@@ -83,7 +84,7 @@ def _certificate(principal: str, authority: _Pair, now: datetime) -> _Pair:
     )
     # Client everywhere; server only where something listens.
     purposes = [ExtendedKeyUsageOID.CLIENT_AUTH]
-    if principal == "broker":
+    if principal in _SERVERS:
         purposes.append(ExtendedKeyUsageOID.SERVER_AUTH)
     builder = (
         _builder(name, authority_certificate.subject, key.public_key(), now)
@@ -92,7 +93,7 @@ def _certificate(principal: str, authority: _Pair, now: datetime) -> _Pair:
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .add_extension(issuer_key_id, critical=False)
     )
-    if principal == "broker":
+    if principal in _SERVERS:
         addresses = [x509.IPAddress(ipaddress.ip_address(ip)) for ip in _LOOPBACK]
         names = x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses])
         builder = builder.add_extension(names, critical=False)

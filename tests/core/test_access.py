@@ -52,6 +52,7 @@ def spaces(names: set[str]) -> set[str]:
         ("aggregate", {"hub.facts"}, {"hub.cells"}),
         ("release", {"hub.cells", "indicators"}, {"indicators"}),
         ("audit", {"ministry", "hub.cells"}, set()),
+        ("gateway", {"indicators"}, set()),
         (
             "control",
             set(),
@@ -176,3 +177,14 @@ def test_ids_of_members_are_their_own(catalogue: Catalogue, name: str) -> None:
 
     with pytest.raises(CatalogueError):
         principals(replace(catalogue, members={name: member}))
+
+
+def test_a_revoked_member_may_do_nothing(catalogue: Catalogue) -> None:
+    """Neither topics nor groups; everybody else keeps what they had."""
+    everyone, rest = acls(catalogue), acls(catalogue, {"unicef", "sms"})
+
+    assert {row.principal for row in everyone} - {row.principal for row in rest} == {
+        "unicef",
+        "sms",
+    }
+    assert set(rest) <= set(everyone)
