@@ -5,11 +5,13 @@ Rules:
 - Counted from the good rows as they finally stand, with the catalogue's conditions,
   periods and dimensions, by a way of its own: plain grouping, once, at the end.
 - Exact figures before any protection; an audit compares, nobody publishes them.
+- Tables that look at whole persons or at several periods are left to other oracles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import polars as pl
 
@@ -46,6 +48,8 @@ def cells(
         if table.dataflow == flow.id
         and table.measure in (Measure.EVENTS, Measure.SUM)
         and table.time in kinds
+        and not (table.residence or table.joined or table.delay_days)
+        and table.pool == 1
     }
 
 
@@ -72,27 +76,56 @@ def _cells(
     )
     assert table.time is not None, "cells() took only tables with a time"  # noqa: S101
     time = kinds[table.time]
-    dims = [_code(one, kinds, catalogue, time) for one in table.dimensions]
-    dims += [pl.lit("")] * (2 - len(dims))
+    area = pl.col(table.area).fill_null("_U") if table.area else pl.lit(NATIONAL)
+    found = []
+    for sex, value in _values(table):
+        for dims in _places(table, kinds, catalogue, time):
+            keyed = chosen.filter(
+                pl.col(time.name).is_not_null() & value.is_not_null()
+            ).select(
+                _period(time, table.frequency).alias("period"),
+                area.alias("area"),
+                sex.alias("sex"),
+                *(code.alias(f"d{at}") for at, code in enumerate(dims, 1)),
+                value.cast(pl.Int64).alias("value"),
+            )
+            found.append(keyed.drop_nulls(["d1", "d2"]))
+    return (
+        pl.concat(found)
+        .group_by(KEYS)
+        .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("value").sum().alias("total"))
+        .sort(KEYS)
+    )
+
+
+def _values(table: Table) -> list[tuple[pl.Expr, pl.Expr]]:
+    """SEX and value of a row, once for each column that has a number."""
+    if table.columns:
+        return [
+            (pl.lit(code), pl.when(pl.col(name) > 0).then(pl.col(name)))
+            for code, name in table.columns
+        ]
     parts = table.value_parts or (((table.value, 1),) if table.value else ())
     value = pl.sum_horizontal(
         pl.lit(0), *(pl.col(name) * weight for name, weight in parts)
     )
-    sex = pl.col(table.sex_field) if table.sex else pl.lit("_T")
-    area = pl.col(table.area).fill_null("_U") if table.area else pl.lit(NATIONAL)
-    keyed = chosen.filter(pl.col(time.name).is_not_null()).select(
-        _period(time, table.frequency).alias("period"),
-        area.alias("area"),
-        sex.alias("sex"),
-        dims[0].alias("d1"),
-        dims[1].alias("d2"),
-        value.cast(pl.Int64).alias("value"),
-    )
-    return (
-        keyed.group_by(KEYS)
-        .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("value").sum().alias("total"))
-        .sort(KEYS)
-    )
+    return [(pl.col(table.sex_field) if table.sex else pl.lit("_T"), value)]
+
+
+def _places(
+    table: Table, kinds: dict[str, Field], catalogue: Catalogue, time: Field
+) -> list[tuple[pl.Expr, ...]]:
+    """Both dimensions of a row, once for each of their flags; null where none."""
+    listed: list[list[pl.Expr]] = []
+    for one in table.dimensions:
+        if one.flags:
+            listed.append(
+                [pl.when(pl.col(n)).then(pl.lit(code)) for code, n in one.flags]
+            )
+        else:
+            listed.append([_code(one, kinds, catalogue, time)])
+    listed += [[pl.lit("")]] * (2 - len(listed))
+    return list(product(*listed))
 
 
 def _holds(condition: Condition) -> pl.Expr:
@@ -113,6 +146,9 @@ def _holds(condition: Condition) -> pl.Expr:
         "ge": lambda: column >= other,
         "lt": lambda: column < other,
         "gt": lambda: column > other,
+        "within_days": lambda: (
+            (column - pl.col(condition.of or "")).dt.total_days().is_between(0, other)
+        ),
     }
     return made[condition.op]().fill_null(value=False)
 

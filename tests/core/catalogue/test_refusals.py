@@ -131,7 +131,7 @@ FILES = {
         "expected policy T: trafficking_case is quiet",
     ),
     "hidden rows of two domains": (
-        "tables/SPR_BEN.toml",
+        "tables/SPR_FOR.toml",
         'custodian = "molsp"',
         'custodian = "molsp"\ninternal = true',
         "expected published components: they come from two linkage domains",
