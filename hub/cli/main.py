@@ -30,6 +30,7 @@ VERBS: dict[str, str] = {
     "publish": "publish a file of records as a ministry and wait for receipts",
     "declare": "declare a period of a dataflow complete (or nil)",
     "receipts": "list or verify the receipts a ministry holds",
+    "quarantine": "list, show, mend and send again the rows the hub refused",
     "release": "close a period and wait for the signed vintage",
     "subscribe": "read indicator observations as a member",
     "query": "print one indicator table by sex",

@@ -2,8 +2,8 @@
 
 Rules:
 
-- ``list``, ``verify`` and ``export`` need no network: spool and registry are enough.
-- ``mend`` reads the quarantine topic and writes the refused rows as files to mend.
+- All of it needs no network: spool, registry and catalogue are enough.
+- What was refused is mended with ``kerwen quarantine``.
 - Rows of quiet dataflows are not counted.
 """
 
@@ -31,25 +31,17 @@ _RECEIPT_BYTES_MAX = 1 << 20
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
-    parser.add_argument("action", choices=("list", "verify", "export", "mend"))
+    parser.add_argument("action", choices=("list", "verify", "export"))
     ministry.arguments(parser, wait=False)
     parser.add_argument(
         "--file", type=Path, help="verify: an exported receipt; export: where to"
     )
     parser.add_argument("--batch", help="export: how its digest begins (see list)")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("mend"),
-        help="mend: folder for the rows (default: mend)",
-    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """List, verify, export, or fetch rows to mend."""
+    """List, verify or export."""
     settings = from_environment()
-    if args.action == "mend":
-        return _mend(args, out)
     if args.action == "verify" and args.file is not None:
         return _verify_file(args.file, keyring.registry(settings.home.root), out)
     catalogue = read_catalogue(settings.catalogue)
@@ -181,27 +173,4 @@ def _export(spool: Spool, args: argparse.Namespace, out: Output) -> int:
     except OSError as error:
         raise InvalidError(f"{args.file}: {error.strerror}") from error
     out.result({"file": str(args.file)}, f"receipt written to {args.file}")
-    return 0
-
-
-def _mend(args: argparse.Namespace, out: Output) -> int:
-    """Write quarantined rows as files; quiet dataflows without counts."""
-    with ministry.session(args.member) as opened:
-        try:
-            counts = opened.answers().mend(args.output)
-        except OSError as error:
-            raise InvalidError(f"{args.output}: {error.strerror}") from error
-        flows = opened.catalogue.dataflows
-        shown = {
-            name: None if flows[name].quiet else rows for name, rows in counts.items()
-        }
-    lines = [
-        f"{name}: {'rows' if rows is None else ministry.some(rows, 'row')} to mend in "
-        f"{args.output / name}.mend.csv"
-        for name, rows in shown.items()
-    ]
-    out.result(
-        {"output": str(args.output), "rows": shown},
-        "\n".join(lines) or "nothing is in quarantine",
-    )
     return 0

@@ -4,10 +4,11 @@ Rules:
 
 - ``batches``: one row a sealed batch, from spooled to receipted. ``first_ms`` and
   ``sent_ms`` are this machine's clock at the first and the last acknowledgement.
-- ``held``: answers of the quarantine topic as they came, sealed to the ministry;
-  ``mends``: corrected rows, sealed in the same way until they are sent.
+- ``held``: refused rows, sealed to the ministry itself; ``mends``: corrected ones, in
+  the same way, until they are in a batch.
 - ``held_rows``: what became of each refused row. Its reason, field and record id stand
-  there in clear, its content does not. ``place`` is its place in ``held``.
+  there in clear, its content does not. ``place`` is its place in ``held``, ``file`` the
+  publication it was sent again with.
 - ``figures``: single numbers, such as how far the clock is off.
 """
 
@@ -96,7 +97,7 @@ CREATE TABLE held_rows (
     state TEXT NOT NULL DEFAULT 'open',
     mend INTEGER,
     mend_place INTEGER,
-    batch BLOB,
+    file INTEGER,
     closed_ms INTEGER,
     PRIMARY KEY (digest, row)
 ) WITHOUT ROWID;
@@ -115,6 +116,48 @@ class State(StrEnum):
     FINAL = "final"  # final receipt, rows accepted or quarantined
     REFUSED = "refused"  # final negative receipt: the rows are still here
     REPLACED = "replaced"  # its rows were sealed again under another sequence
+
+
+class Fate(StrEnum):
+    """What became of a refused row."""
+
+    OPEN = "open"  # waits to be mended
+    MENDED = "mended"  # corrected here, not sent yet
+    RESENT = "resent"  # in a later batch, of its own or of a newer file
+    PURGED = "purged"  # given up by a person
+
+
+class Held(NamedTuple):
+    """One refused row without its content.
+
+    Attributes:
+        digest: Of the batch it was refused in.
+        row: Its row there.
+        held: Where its content is; `place` is its row in it.
+        since_ms: When the hub refused it.
+        batch: Id of the batch in the spool.
+        name: File it was published from.
+    """
+
+    digest: bytes
+    row: int
+    held: int
+    place: int
+    reason: str
+    field: str
+    record: str
+    state: str
+    mend: int | None
+    mend_place: int | None
+    since_ms: int
+    dataflow: str
+    batch: int
+    name: str
+
+    @property
+    def reference(self) -> str:
+        """What names the row towards a person."""
+        return f"{self.digest.hex()[:12]}/{self.row}"
 
 
 class Place(NamedTuple):

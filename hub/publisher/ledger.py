@@ -4,7 +4,8 @@ Rules:
 
 - A change is one transaction of the spool, so a kill leaves a batch in one state.
 - With a final receipt a batch's content is deleted; sequence, digest and receipt stay,
-  so the chain of a lane can be checked for good.
+  so the chain of a lane can be checked for good. If rows were refused, the ministry's
+  own copy stays until they are in quarantine here: what is mended is what was sent.
 - What waits may be a day's work: it is read a window at a time, never as a whole.
 """
 
@@ -48,6 +49,16 @@ def each(spool: Spool) -> Iterator[Item]:
     """Every batch, lane by lane in sequence; reads as it goes."""
     rows = spool.connection.execute(
         f"SELECT {_ITEM} FROM batches ORDER BY lane, sequence"  # noqa: S608 - names only
+    )
+    return (Item(*row) for row in rows)
+
+
+def later(spool: Spool, dataflow: str, after: int) -> Iterator[Item]:
+    """Batches of a dataflow that were sealed after the one of id `after`."""
+    rows = spool.connection.execute(
+        f"SELECT {_ITEM} FROM batches "  # noqa: S608 - names only
+        "WHERE dataflow = ? AND id > ? ORDER BY id",
+        (dataflow, after),
     )
     return (Item(*row) for row in rows)
 
@@ -198,6 +209,7 @@ def receipted(
 
     A batch that was replaced meanwhile and was taken after all counts as taken.
     """
+    some = any(rows for _, rows in receipt.refused)
     with spool.change() as connection:
         connection.execute(
             "UPDATE batches SET state = CASE WHEN ? THEN "
@@ -211,9 +223,16 @@ def receipted(
         )
         if not refused:
             connection.execute(
-                "UPDATE batches SET envelope = NULL, copy = NULL WHERE id = ?",
-                (item.id,),
+                "UPDATE batches SET envelope = NULL, copy = CASE WHEN ? THEN copy END "
+                "WHERE id = ?",
+                (some, item.id),
             )
+
+
+def forget(spool: Spool, item: Item) -> None:
+    """A batch's copy goes: its refused rows are in quarantine."""
+    with spool.change() as connection:
+        connection.execute("UPDATE batches SET copy = NULL WHERE id = ?", (item.id,))
 
 
 def answered(spool: Spool, item: Item) -> None:

@@ -25,13 +25,14 @@ from hub.core.catalogue.model import Catalogue, Dataflow
 from hub.core.errors import InvalidError, MachineError, RetriableError
 from hub.edge import keyring
 from hub.edge.settings import Settings
-from hub.publisher import batches, ledger, summary
+from hub.publisher import accounts, batches, ledger, summary
 from hub.publisher.answers import Answers
 from hub.publisher.broker import Broker, KafkaBroker
 from hub.publisher.courier import Courier, Tell
 from hub.publisher.entries import Publication
 from hub.publisher.filling import Filler
 from hub.publisher.mapping import Mapping
+from hub.publisher.quarantine import Shelf
 from hub.publisher.sealing import (
     DECLARATION,
     Sealer,
@@ -230,6 +231,8 @@ class Session:
                     break
                 if not noted:
                     self.pause(LOOK_SECONDS)
+            if next(accounts.absent(self.spool), None) is not None:
+                self.shelf.collect(self.broker)
         except (RetriableError, MachineError) as error:
             notes.append(f"{error}; the batches wait in the spool, publish again later")
         if resend is not None and ledger.unrepeated(self.spool, resend):
@@ -264,12 +267,16 @@ class Session:
     def answers(self) -> Answers:
         """What the hub sent back beside receipts."""
         return Answers(
-            catalogue=self.catalogue,
             sealer=self.sealer,
             registry=self.courier.registry,
             spool=self.spool,
             broker=self.broker,
         )
+
+    @property
+    def shelf(self) -> Shelf:
+        """Its refused rows."""
+        return Shelf(catalogue=self.catalogue, sealer=self.sealer, spool=self.spool)
 
     def _dataflow(self, dataflow: str) -> Dataflow:
         """A dataflow that this ministry provides."""

@@ -7,6 +7,7 @@ Rules:
 - The same content again keeps its revision and action: dedupe sees a replay.
 - A source that says the action but not the revision (CANCEL, for one) keeps its own
   actions; they are part of the content.
+- A row mended in quarantine keeps its revision; what it says now is what is known.
 """
 
 from __future__ import annotations
@@ -54,6 +55,24 @@ def fill(
     return frame.with_columns(
         pl.Series("revision", [row[0] for row in rows], pl.Int32),
         pl.Series("action", [row[1] for row in rows], pl.String),
+    )
+
+
+def remember(
+    connection: sqlite3.Connection, dataflow: Dataflow, frame: pl.DataFrame
+) -> None:
+    """Note what mended rows say, where the spool keeps their revision."""
+    names = [one.name for one in dataflow.fields if one.name not in _CONTROL]
+    digests = frame.select(_digest(names)).to_series()
+    connection.executemany(
+        "UPDATE records SET content = ? "
+        "WHERE dataflow = ? AND record = ? AND revision = ?",
+        [
+            (bytes.fromhex(text), dataflow.id, record, revision)
+            for text, record, revision in zip(
+                digests, frame["record_id"], frame["revision"], strict=True
+            )
+        ],
     )
 
 

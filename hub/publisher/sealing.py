@@ -119,13 +119,14 @@ class Sealer:
             batch=header.batch,
             kind=content.kind,
             rows=content.rows,
-            copy=self._copy(content.container),
+            copy=self.copy(content.container),
             listing=ormsgpack.packb([content.records, content.numbers]),
             file=content.file,
             last_row=content.numbers[-1] if content.numbers else None,
         )
 
-    def _copy(self, container: bytes) -> bytes:
+    def copy(self, container: bytes) -> bytes:
+        """A container, sealed to the ministry itself."""
         key_id, public = self.own
         encapsulation, ciphertext = wrap(public, container, _info(key_id))
         return ormsgpack.packb([key_id, public.suite, encapsulation, ciphertext])

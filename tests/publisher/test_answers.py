@@ -1,41 +1,16 @@
-"""Rows to mend and statements, turned back into files, rows and record ids."""
+"""Statements, turned back into files, rows and record ids."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from hub.core.envelope import seal
 from hub.core.errors import EnvelopeError
 from hub.core.messages import Decision, Statement, encode, sign
 from hub.edge import keyring
-
-
-def spoiled(rows: pl.DataFrame) -> pl.DataFrame:
-    """Row 13 with a code that nobody knows."""
-    wrong = pl.when(pl.int_range(pl.len()) == 13).then(pl.lit("Z"))
-    return rows.with_columns(sex=wrong.otherwise("sex"))
-
-
-def test_refused_rows_are_mended_and_published(
-    desk: Any, tmp_path: Path, crossings: Any
-) -> None:
-    """The file to mend has the provider's columns; mended, its rows are accepted."""
-    spoiled(crossings(25)).write_csv(tmp_path / "a.csv")
-    with desk.session() as session:
-        session.publish("border_crossing", tmp_path / "a.csv")
-        counts = session.answers().mend(tmp_path / "back")
-        back = pl.read_csv(tmp_path / "back" / "border_crossing.mend.csv")
-        why = pl.read_csv(tmp_path / "back" / "border_crossing.reasons.csv")
-        back.with_columns(sex=pl.lit("F")).write_csv(tmp_path / "b.csv")
-        done = session.publish("border_crossing", tmp_path / "b.csv")
-
-    assert counts == {"border_crossing": 1}
-    assert why.rows() == [("a.csv", 15, "R-13", "code", "sex")]
-    assert (done.accepted, done.quarantined) == (1, {})
 
 
 def test_statements_name_records(desk: Any, tmp_path: Path, crossings: Any) -> None:
