@@ -5,7 +5,7 @@ Rules (docs/catalogue.md, "A table"):
 - Columns are of rows without a person, flags are truth values, pools and delays are of
   what happens and not of what stands.
 - Joins, closings and residence need whole persons: dataflows of one linkage domain.
-- A control total is of the same clock as its stock, one period later.
+- A control total says what a stock was when the period of the total began.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from hub.core.catalogue.model import (
 )
 from hub.core.catalogue.reading import complain, near
 from hub.core.catalogue.schemas import attributes
+from hub.core.period import PER_YEAR
 
 POOL_MAX = 10
 DELAY_DAYS_MAX = 3_660
@@ -223,8 +224,9 @@ def _control(catalogue: Catalogue, table: Table, name: str, file: str) -> None:
     if name not in catalogue.tables:
         complain(file, "control", "a table", name, near(name, catalogue.tables))
     other = catalogue.tables[name]
-    if other.measure is not Measure.SUM or other.frequency != table.frequency:
-        expected = f"a sum by the same clock ({table.frequency})"
+    finer = PER_YEAR[other.frequency] > PER_YEAR[table.frequency]
+    if other.measure is not Measure.SUM or finer:
+        expected = f"a sum by the same clock ({table.frequency}) or a coarser one"
         complain(file, "control", expected, name, "name its control totals")
     own = [one.id for one in table.dimensions]
     for one in other.dimensions:

@@ -24,6 +24,7 @@ from hub.core.catalogue.terms import (
     Joined,
     Pair,
     Residence,
+    Sdg,
     Text,
 )
 from hub.core.identity.composites import Linkage
@@ -282,7 +283,8 @@ class Table:
         complement: The published share is 1 − numerator ÷ denominator.
         minus: Taken from the numerator.
         parts: A ratio of several pairs of components, one a code.
-        control: For a stock, the table that says what it was one period earlier.
+        control: For a stock, the sums that say what it was when their period began.
+        access: "public", or "members": given out over HTTP to members alone.
     """
 
     id: str
@@ -325,6 +327,8 @@ class Table:
     minus: Component | None = None
     parts: tuple[Pair, ...] = ()
     control: str | None = None
+    access: str = "public"
+    sdg: Sdg | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
