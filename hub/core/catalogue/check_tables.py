@@ -14,6 +14,7 @@ import re
 from hub.core.catalogue.check_flows import check_conditions
 from hub.core.catalogue.check_parts import check_parts
 from hub.core.catalogue.check_phrases import check_phrases, named_fields
+from hub.core.catalogue.check_sdg import check_sdg
 from hub.core.catalogue.model import (
     Catalogue,
     Dataflow,
@@ -46,6 +47,7 @@ def check_table(catalogue: Catalogue, table: Table) -> None:
     if not _ID.fullmatch(table.id):
         complain(file, "id", "upper case letters, digits and _", table.id, "rename it")
     _references(catalogue, table, file)
+    check_sdg(catalogue, table)
     _shape(table, file)
     check_parts(catalogue, table, file)
     if table.dataflow is None:

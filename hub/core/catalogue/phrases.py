@@ -17,6 +17,7 @@ from hub.core.catalogue.terms import (
     Joined,
     Pair,
     Residence,
+    Sdg,
 )
 
 WITHIN = "within_days"
@@ -142,3 +143,20 @@ def read_texts(node: Node, name: str) -> tuple[tuple[str, str], ...]:
     if not found:
         node.complain(name, "at least one entry", None, "fill it or remove it")
     return found
+
+
+def read_sdg(node: Node) -> Sdg | None:
+    """How a table stands among the SDG indicators, or None where it does not."""
+    if "sdg" not in node:
+        return None
+    item = node.node("sdg")
+    sdg = Sdg(
+        series=dict(read_texts(item, "series")),
+        dimension=item.optional("dimension"),
+        age=item.optional("age"),
+        composite=item.string("composite", "_T"),
+        sex=item.boolean("sex", default=True),
+        differs=item.boolean("differs", default=False),
+    )
+    item.done()
+    return sdg

@@ -31,6 +31,7 @@ from hub.core.catalogue.phrases import (
     read_joined,
     read_parts,
     read_residence,
+    read_sdg,
     read_texts,
 )
 from hub.core.catalogue.reading import Node, near
@@ -40,6 +41,7 @@ DERIVED_MEASURES = frozenset(
     {Measure.RATE, Measure.RATIO, Measure.COMPLETENESS, Measure.DISAGGREGATION}
 )
 ASSIGN = ("first", "last", "main", "multi", "")
+ACCESS = ("public", "members")
 RESIDENCE_RULES = ("R12", "R6P1")
 MEMBER_FIELD = "member"
 
@@ -111,6 +113,8 @@ def read_table(node: Node, sources: Sources) -> Table:
         minus=read_component(node, "minus"),
         parts=read_parts(node),
         control=node.optional("control"),
+        access=node.choice("access", ACCESS, "public"),
+        sdg=read_sdg(node),
         unit=node.string("unit"),
         internal=node.boolean("internal", default=False),
         policy=policy,

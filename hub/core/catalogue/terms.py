@@ -160,3 +160,24 @@ class Residence:
     away_days: int
     least_days: int
     below_days: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sdg:
+    """How a table stands in the data structure of the SDG indicators.
+
+    Attributes:
+        series: Code of `dimension` → series; ``_T`` alone where no dimension is named.
+        dimension: Whose codes choose the series.
+        age: Dimension that becomes AGE; its codes are the same there.
+        composite: Code of COMPOSITE_BREAKDOWN, e.g. ``MS_MIGRANT``.
+        sex: False where only the total is that series.
+        differs: The concept is the series', the figure is not: OBS_STATUS is D.
+    """
+
+    series: Mapping[str, str]
+    dimension: str | None = None
+    age: str | None = None
+    composite: str = "_T"
+    sex: bool = True
+    differs: bool = False
