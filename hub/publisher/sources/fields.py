@@ -17,7 +17,7 @@ import polars as pl
 
 from hub.core.catalogue.model import Dataflow, Field, Kind
 from hub.publisher.mapping import Cell, Mapping
-from hub.publisher.sources.rows import Chunk, Rejected, Strings
+from hub.publisher.sources.rows import STAMP, Chunk, Rejected, Strings
 
 TYPES: dict[Kind, type[pl.DataType]] = {
     Kind.INT: pl.Int32,
@@ -54,7 +54,7 @@ def apply(mapping: Mapping, dataflow: Dataflow, strings: Strings) -> Chunk:
     # Constants alone have one row; the frame's height gives them theirs.
     raw = strings.frame.with_columns(raws).select(pl.col(f"^{_RAW}.*$"))
     parsed = raw.with_columns(
-        _parse(one, mapping.cells.get(one.name, Cell())).alias(one.name)
+        _parse(one, mapping.cells.get(one.name, Cell()), strings).alias(one.name)
         for one in dataflow.fields
     )
     names = [one.name for one in dataflow.fields]
@@ -122,12 +122,13 @@ def _present(text: pl.Expr, nulls: Sequence[str]) -> pl.Expr:
     return pl.when(~text.is_in(list(nulls))).then(text) if nulls else text
 
 
-def _parse(one: Field, cell: Cell) -> pl.Expr:
+def _parse(one: Field, cell: Cell, strings: Strings) -> pl.Expr:
     """The value of a field out of its text; null where it cannot be read."""
     text = pl.col(_RAW + one.name)
     kind = TYPES.get(one.kind)
     if one.kind is Kind.DATE:
-        tried = [text.str.to_date(form, strict=False) for form in cell.dates]
+        forms = (STAMP + "%Y-%m-%d", *cell.dates) if strings.stamped else cell.dates
+        tried = [text.str.to_date(form, strict=False) for form in forms]
         return tried[0] if len(tried) == 1 else pl.coalesce(tried)
     if one.kind is Kind.BOOLEAN:
         texts = [*_YES, *_NO]

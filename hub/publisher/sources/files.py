@@ -10,13 +10,15 @@ Rules:
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from hub.core.catalogue.model import Dataflow
 from hub.core.errors import InvalidError
 from hub.publisher.mapping import Mapping
-from hub.publisher.sources import csv
+from hub.publisher.sources import csv, jsonl, paxlst, xlsx
 from hub.publisher.sources.rows import NOTHING_SAID, Reading, Said
 
 LOOK_BYTES = 64 << 10
@@ -26,11 +28,19 @@ Adapter = Callable[[Path, Dataflow, Mapping | None, Said], Reading]
 
 FORMS: dict[str, Adapter] = {
     "csv": csv.read,
+    "jsonl": jsonl.read,
+    "paxlst": paxlst.read,
+    "xlsx": xlsx.read,
 }
 """Adapters of files by the name of their form."""
 
+_INTERCHANGE = re.compile(rb"UNA[^\w\s]{2}|UN[BH][^\w\s]\w{1,14}[^\w\s]")
+_ZIP = b"PK\x03\x04"
 _FOREIGN = (
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file; save it as .xlsx or as CSV"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old Excel file or one with a password; save it as plain .xlsx",
+    ),
     (b"%PDF", "a PDF; export the rows as CSV"),
     (b"\x1f\x8b", "compressed; unpack it first"),
     (b"BZh", "compressed; unpack it first"),
@@ -71,4 +81,10 @@ def tell(path: Path) -> str:
     for mark, what in _FOREIGN:
         if head.startswith(mark):
             raise InvalidError(f"{path}: this is {what}")
+    if head.startswith(_ZIP):
+        return "xlsx"
+    if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"{", b"[")):
+        return "jsonl"
+    if _INTERCHANGE.search(head.translate(None, b"\r\n\0")):
+        return "paxlst"
     return "csv"

@@ -21,13 +21,12 @@ import numpy as np
 import polars as pl
 
 from hub.core.errors import InvalidError
-from hub.publisher.sources.rows import Numbers, Rejected, Strings
+from hub.publisher.sources.rows import ROW, Numbers, Rejected, Strings
 
 RECORD_BYTES_MAX = 1 << 20
 """A record longer than this has a quote that was never closed."""
 
 _QUOTE, _NEWLINE, _BLANK = b'"'[0], b"\n"[0], b" "[0]
-_ROW = "(row)"
 _WIDTH = "quote values that contain the delimiter, or add what is missing"
 _STRAY = "close the quote, and double quotes inside a quoted value"
 
@@ -131,7 +130,7 @@ class Reader:
                     Rejected(
                         row=row,
                         line=line,
-                        column=_ROW,
+                        column=ROW,
                         what="a quote stands inside a value or is not closed",
                         mend=_STRAY,
                     )
@@ -157,7 +156,7 @@ class Reader:
         if blank:
             return _empty(row, line)
         what = f"{width} values for {len(self.columns)} columns"
-        return Rejected(row=row, line=line, column=_ROW, what=what, mend=_WIDTH)
+        return Rejected(row=row, line=line, column=ROW, what=what, mend=_WIDTH)
 
 
 def boundary(data: bytes) -> int:
@@ -264,7 +263,7 @@ def _clean(name: str) -> pl.Expr:
 def _empty(row: int, line: int) -> Rejected:
     """The refusal of a row without a value."""
     return Rejected(
-        row=row, line=line, column=_ROW, what="the row is empty", mend="delete the row"
+        row=row, line=line, column=ROW, what="the row is empty", mend="delete the row"
     )
 
 

@@ -23,6 +23,11 @@ from hub.publisher.mapping import Mapping
 
 Numbers = npt.NDArray[np.int64]
 
+ROW = "(row)"
+"""Column of a refusal that is about the whole row."""
+STAMP = "\x01"
+"""Before a date that was typed in its source: only ISO 8601 reads it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
@@ -43,12 +48,17 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strings:
-    """Rows of a file as text, one string column a file column, before the mapping."""
+    """Rows of a file as text, one string column a file column, before the mapping.
+
+    Attributes:
+        stamped: Dates may bear the ``STAMP``.
+    """
 
     frame: pl.DataFrame = field(repr=False)
     rows: Numbers = field(repr=False)
     lines: Numbers = field(repr=False)
     rejected: tuple[Rejected, ...] = ()
+    stamped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
