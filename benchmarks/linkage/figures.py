@@ -3,7 +3,8 @@
 Rules:
 
 - FEBRL files are read through docs/examples/febrl.toml, as a publisher reads them.
-- Everything runs twice: with the first four composites, and with all.
+- Everything runs with the exact composites alone and with all; FEBRL once more with a
+  key set that uses the suburb (address.toml).
 - The sample's rows are those that intake accepts, of the five linked dataflows.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,24 +21,27 @@ import numpy as np
 import polars as pl
 
 from hub.core import persons
+from hub.core.catalogue.linkage import FILE, read_linkage
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.identity import hashing, keys
 from hub.core.identity.composites import Linkage
 from hub.core.identity.forms import with_number_forms
-from hub.edge.files import read_catalogue
+from hub.edge.files import catalogue_folder, read_catalogue
 from hub.trials import demo, febrl
 from hub.trials.sample import papers, population
 from hub.trials.sample.write import write
 
 SECRET = febrl.SECRET
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "febrl.toml"
+HERE = Path(__file__).parent
+EXAMPLE = HERE.parents[1] / "docs" / "examples" / "febrl.toml"
+EXACT = 4
 COUNTRY = 6_000_000
 SHOWN = 300_000
 DAY = 20_000
 """Days since 1970: a day in 2024."""
 BLOCK = (
     *("personal_no", "doc_state", "doc_no", "family_name", "given_name"),
-    *("patronymic", "birth_date", "sex"),
+    *("patronymic", "birth_date", "sex", "citizenship"),
 )
 
 
@@ -50,18 +55,30 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         files = febrl.fetch(Path(name) / "febrl")
         rows = sample(Path(name) / "sample", catalogue, args.persons)
-        for composites in (everything.composites[:4], everything.composites):
+        for composites in (everything.composites[:EXACT], everything.composites):
             how = replace(everything, composites=composites)
             print(f"\n{len(composites)} composites")
-            strangers(files, catalogue, how)
+            strangers(files, catalogue, how, EXAMPLE)
             own(rows, how)
+        addressed = with_address()
+        print(f"\n{len(addressed.composites)} composites with the suburb")
+        strangers(files, catalogue, addressed, HERE / "febrl-address.toml")
     alike(everything)
 
 
-def strangers(files: dict[str, Path], catalogue: Catalogue, how: Linkage) -> None:
+def with_address() -> Linkage:
+    """The key set of address.toml, read as the catalogue's is."""
+    shipped = tomllib.loads((catalogue_folder() / FILE).read_text())
+    own = tomllib.loads((HERE / "address.toml").read_text())
+    return read_linkage(shipped | own)[Domain.MOBILITY]
+
+
+def strangers(
+    files: dict[str, Path], catalogue: Catalogue, how: Linkage, mapping: Path
+) -> None:
     """FEBRL."""
     flow = catalogue.dataflows[febrl.DATAFLOW]
-    known = febrl.mapping(EXAMPLE, catalogue)
+    known = febrl.mapping(mapping, catalogue)
     for name, records, pairs in febrl.linkage(files, flow, known, how):
         print(f"{name:24} {records:6,} records", said(pairs))
 
@@ -148,7 +165,7 @@ def alike(how: Linkage) -> None:
     for composite in how.composites:
         tier = shared.filter(pl.col("entry").bin.starts_with(bytes([composite.tier])))
         others = int((tier["rows"].cast(pl.Int64) * (tier["rows"] - 1)).sum()) / SHOWN
-        print(f"{composite.tier} {composite.text:44} {others * COUNTRY / SHOWN:.4f}")
+        print(f"{others * COUNTRY / SHOWN:.4f} {composite.tier} {composite.text}")
 
 
 if __name__ == "__main__":

@@ -222,14 +222,18 @@ def linkage(
     }
     rules = persons.Rules(cap=how.cap, exclusive=how.exclusive)
     one, other = read["dataset4a.csv"], read["dataset4b.csv"]
+    both = pl.concat([one, other])
     tasks = {
         "dataset1": read["dataset1.csv"],
         "dataset3": read["dataset3.csv"],
-        "dataset4, full overlap": pl.concat([one, other]),
+        "dataset4, full overlap": both,
         # 3,750 of each side, 2,500 persons in both.
         "dataset4, 67 % overlap": pl.concat(
             [one.filter(number() < 3750), other.filter(number() >= 1250)]
         ),
+        # Composites are chosen on one half and judged by the other.
+        "dataset4, chosen on": both.filter(number() % 2 == 0),
+        "dataset4, held out": both.filter(number() % 2 == 1),
     }
     for name, frame in tasks.items():
         yield name, frame.height, pairs(resolve(frame, rules))

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
+import numpy as np
 import polars as pl
 
 from hub.core.identity.composites import Component, Placeholders
@@ -27,6 +28,10 @@ from hub.core.identity.names import Part, normal_forms
 NUMBERS = ("personal_no", "doc_no")
 NAMES = ("family_name", "given_name", "patronymic")
 SEQUENCE_DIGITS_MIN = 4
+DIGITS_MAX = 18
+COUNT_BITS = 5
+assert DIGITS_MAX < 1 << COUNT_BITS  # noqa: S101
+assert 10 * COUNT_BITS < 63  # noqa: S101 - ten counts in one integer
 
 _UP, _DOWN = "01234567890123456789", "98765432109876543210"
 _SEQUENCES = sorted(
@@ -149,13 +154,44 @@ def _either_order(
     return pl.when(there).then(names)
 
 
-def _first_half(
+def _sorted_digits(
     part: Component, columns: Sequence[pl.Series], _: Placeholders
 ) -> pl.Expr:
-    """The first half of a number's digits, with the middle one."""
-    digits = pl.lit(columns[0].str.replace_all("[A-Z]", ""))
-    size = digits.str.len_bytes()
-    return pl.when(size >= part.length).then(digits.str.head((size + 1) // 2))
+    """How often each digit stands in a number: the same when two change places."""
+    digits = columns[0].str.replace_all("[A-Z]", "")
+    size = pl.lit(digits.str.len_bytes())
+    left = digits.str.tail(DIGITS_MAX).cast(pl.Int64).fill_null(0).to_numpy()
+    counts = np.zeros(len(left), np.int64)
+    for _place in range(DIGITS_MAX):
+        left, digit = np.divmod(left, 10)
+        counts += 1 << (COUNT_BITS * digit)
+    # Leading zeros are counted to the full width; the size tells how many are meant.
+    form = pl.concat_str(pl.Series(counts), size, separator="/")
+    return pl.when(size >= part.length).then(form)
+
+
+def _last_digits(
+    part: Component, columns: Sequence[pl.Series], _: Placeholders
+) -> pl.Expr:
+    """The digits a number ends in, where they are at most half of it."""
+    digits = columns[0].str.replace_all("[A-Z]", "")
+    long = pl.lit(digits.str.len_bytes()) >= 2 * part.length
+    return pl.when(long).then(pl.lit(digits.str.tail(part.length)))
+
+
+def _or_none(_: Component, columns: Sequence[pl.Series], __: Placeholders) -> pl.Expr:
+    """A component of which "not known" is a value: it equals itself and no other."""
+    return pl.lit(columns[0].cast(pl.String).fill_null(""))
+
+
+def _either_day(
+    _: Component, columns: Sequence[pl.Series], __: Placeholders
+) -> pl.Expr:
+    """A date, whichever of month and day stands first."""
+    month, day = columns[0].dt.month(), columns[0].dt.day()
+    both = [pl.lit(part).cast(pl.Int32) for part in (month, day)]
+    ordered = 100 * pl.max_horizontal(both) + pl.min_horizontal(both)
+    return 10_000 * pl.lit(columns[0].dt.year()) + ordered
 
 
 FORMS = {
@@ -168,7 +204,10 @@ FORMS = {
     "text": Form(make=_text, fields=("case_ref",)),
     "code": Form(make=_code),
     "head": Form(make=_head, of=1, length=True),
-    "first_half": Form(make=_first_half, of=1, length=True),
+    "sorted_digits": Form(make=_sorted_digits, of=1, length=True),
+    "last_digits": Form(make=_last_digits, of=1, length=True),
+    "either_day": Form(make=_either_day, of=1),
+    "or_none": Form(make=_or_none, of=1),
     "either_order": Form(make=_either_order, of=2),
 }
 """By the name the catalogue uses. Numbers are in one spelling before any form is made

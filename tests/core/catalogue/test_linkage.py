@@ -51,7 +51,7 @@ WRONG = {
     "component below": (
         'of = ["doc_no"]',
         'of = ["given"]',
-        "number_head.of[0]: expected a component that stands above, found 'given'",
+        "doc_digits.of[0]: expected a component that stands above, found 'given'",
     ),
     "too few components": (
         'of = ["family", "given_as_family"]',
@@ -59,21 +59,21 @@ WRONG = {
         'expected 2 components for either_order, found ["family"]',
     ),
     "a component nobody names": (
-        '"number_head", "family_head"',
-        '"number_head", "family"',
-        "key MOBILITY.components.family_head: expected a component that a composite",
+        '"birth_either"',
+        '"birth_day"',
+        "key MOBILITY.components.birth_either: expected a component that a composite",
     ),
     "no such component": ('["personal_no"]', '["personal"]', "found 'personal'"),
     "tiers out of order": ("tier = 3", "tier = 2", "expected 3 to 253, ascending"),
     "a birth date alone": (
         '["names", "birth_day"]',
         '["birth_day", "birth_date"]',
-        "composites[4].components: expected more than a birth date",
+        "composites[2].components: expected more than a birth date",
     ),
     "a composite twice": (
         '["names", "birth_day"]',
-        '["family", "given", "birth_day"]',
-        "composites[4].components: expected other components",
+        '["personal_no"]',
+        "composites[2].components: expected other components",
     ),
     "no composite": (
         'composites = [{ tier = 0, components = ["member", "case"], exclusive = true }',
@@ -132,10 +132,11 @@ def test_composites_are_appended_and_nothing_else() -> None:
     files, schemas = _shipped()
     old = load(files, schemas)
     last = old.linkage[Domain.MOBILITY].composites[-1].tier
-    more = '\n[[MOBILITY.composites]]\ntier = {}\ncomponents = ["doc_no", "sex"]\n'
+    parts = '["doc_no", "sex", "given"]'
+    more = f"\n[[MOBILITY.composites]]\ntier = {last + 1}\ncomponents = {parts}\n"
     anchor = "\n# The unlinked domains"
 
-    assert breaks(old, changed(anchor, more.format(last + 1) + anchor)) == []
+    assert breaks(old, changed(anchor, more + anchor)) == []
     assert breaks(old, changed("cap = 64", "cap = 65")) == [
         "linkage/MOBILITY: cap was 64; keep it"
     ]
@@ -145,15 +146,15 @@ def test_composites_are_appended_and_nothing_else() -> None:
     assert breaks(old, changed("[PROTECTION]\ncap = 64", "[PROTECTION]\ncap = 9")) == [
         "linkage/PROTECTION: cap was 64; keep it"
     ]
-    without = re.compile(r"\[\[MOBILITY.composites\]\]\ntier = 2\n.*\n")
+    without = re.compile(r"\[\[MOBILITY.composites\]\]\ntier = 4\n.*\n")
     found = without.search(files[PATH].decode())
     assert found is not None
     gone = changed(found.group(), "")
     assert breaks(old, gone) == [
-        "linkage/MOBILITY: tier 2 removed or changed; append a new one"
+        "linkage/MOBILITY: tier 4 removed or changed; append a new one"
     ]
     assert breaks(gone, old) == [
-        "linkage/MOBILITY: tier 2 is new below old ones; append it"
+        "linkage/MOBILITY: tier 4 is new below old ones; append it"
     ]
 
 

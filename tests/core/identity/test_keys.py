@@ -30,6 +30,7 @@ MYRAT: dict[str, Any] = {
     "patronymic": "Aman oglu",
     "birth_date": date(1985, 3, 7),
     "sex": "M",
+    "citizenship": "TKM",
 }
 
 
@@ -61,17 +62,23 @@ def test_a_full_row_has_every_composite() -> None:
     [
         ({}, ALL),
         ({"family_name": "ГАРАДЖАЕВ", "given_name": "МЫРАТ"}, ALL),
-        ({"family_name": "Myrat", "given_name": "Garajaýew"}, {0, 1, 4}),
+        ({"family_name": "Myrat", "given_name": "Garajaýew"}, {0, 1, 2, 7}),
         ({"doc_no": "И-АШ № 482915", "personal_no": "198503074411"}, ALL),
-        ({"doc_no": "B7730021"}, ALL - {1, 5, 6}),
-        ({"doc_no": "I-AŞ 482951"}, ALL - {1}),
+        ({"doc_no": "B7730021"}, ALL - {1, 4, 5, 6, 8}),
+        # Two digits in each other's place, and a wrong one.
+        ({"doc_no": "I-AŞ 482951"}, ALL - {1, 6}),
+        ({"doc_no": "I-AŞ 432915"}, ALL - {1, 4, 5, 8}),
         ({"doc_state": "RUS"}, ALL - {1}),
         ({"personal_no": "19850307-4412"}, ALL - {0}),
-        ({"family_name": "Öwezow"}, ALL - {2, 4, 6}),
-        ({"family_name": "Garajeýaw"}, ALL - {2, 4}),
-        ({"sex": "F"}, ALL - {3}),
-        ({"birth_date": date(1985, 7, 3)}, {0, 1}),
-        ({"given_name": "Merdan"}, {0, 1, 6}),
+        ({"family_name": "Öwezow"}, {0, 1, 3, 5}),
+        ({"family_name": "Garajeýaw"}, ALL - {2}),
+        ({"patronymic": "Meret oglu"}, ALL - {3, 7, 8}),
+        ({"patronymic": None}, ALL - {3, 7, 8}),
+        ({"sex": "F"}, ALL - {6, 7, 8}),
+        ({"citizenship": "RUS"}, ALL - {6, 7, 8}),
+        ({"birth_date": date(1985, 7, 3)}, {0, 1, 7, 8}),
+        ({"birth_date": date(1986, 3, 7)}, {0, 1, 8}),
+        ({"given_name": "Merdan"}, {0, 1, 4, 6}),
     ],
 )
 def test_a_change_parts_only_the_composites_that_hold_it(
@@ -86,26 +93,66 @@ def test_a_change_parts_only_the_composites_that_hold_it(
 @pytest.mark.parametrize(
     ("changes", "tiers"),
     [
-        ({"personal_no": None}, [1, 2, 3, 4, 5, 6]),
-        ({"personal_no": "000000"}, [1, 2, 3, 4, 5, 6]),
-        ({"doc_no": "1234567"}, [0, 2, 3, 4]),
-        # Half of five digits says too little.
-        ({"doc_no": "48291"}, [0, 1, 2, 3, 4]),
-        ({"given_name": "unknown"}, [0, 1, 6]),
-        ({"family_name": "unknown"}, [0, 1, 3, 5]),
-        ({"patronymic": None}, [0, 1, 2, 4, 5, 6]),
-        ({"sex": "_U"}, [0, 1, 2, 4, 5, 6]),
-        ({"birth_date": None}, [0, 1]),
-        ({"birth_date": date(1900, 1, 1)}, [0, 1]),
+        ({"personal_no": None}, ALL - {0}),
+        ({"personal_no": "000000"}, ALL - {0}),
+        ({"doc_no": "1234567"}, {0, 2, 3, 7}),
+        # Some of five digits say too little.
+        ({"doc_no": "48291"}, {0, 1, 2, 3, 7}),
+        ({"given_name": "unknown"}, {0, 1, 4, 6}),
+        ({"family_name": "unknown"}, {0, 1, 3, 5}),
+        ({"patronymic": None}, ALL - {3}),
+        ({"sex": "_U"}, ALL),
+        ({"birth_date": None}, {0, 1, 8}),
+        ({"birth_date": date(1900, 1, 1)}, {0, 1, 8}),
         # The year alone is known: only the composite with a patronymic bears it.
-        ({"birth_date": date(1985, 1, 1)}, [0, 1, 3]),
+        ({"birth_date": date(1985, 1, 1)}, {0, 1, 3, 8}),
     ],
 )
 def test_an_unusable_component_makes_a_composite_absent(
-    changes: dict[str, Any], tiers: list[int]
+    changes: dict[str, Any], tiers: set[int]
 ) -> None:
     """Empty and placeholder values never meet each other."""
-    assert list(entries(**changes)) == tiers
+    assert list(entries(**changes)) == sorted(tiers)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        # Their papers are issued together, so the numbers follow each other.
+        (
+            {"given_name": "Hasan", "doc_no": "A04829141"},
+            {"given_name": "Hüseýin", "doc_no": "A04829142"},
+        ),
+        (
+            {"given_name": "Maral", "sex": "F", "doc_no": None},
+            {"given_name": "Meret", "doc_no": None},
+        ),
+    ],
+)
+def test_twins_share_no_key(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Family name, patronymic and birth date together make nobody one person."""
+    first = entries(**one | {"personal_no": None})
+    second = entries(**other | {"personal_no": None})
+
+    assert not {tier for tier in first if first[tier] == second.get(tier)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("482915", "482951", True),
+        ("A 482915", "482519", True),
+        ("482915", "482916", False),
+        ("0048291", "048291", False),
+        ("11222", "22111", False),
+        ("9" * 19 + "1", "1" + "9" * 19, False),
+    ],
+)
+def test_digits_in_another_order_are_the_same(one: str, other: str, same: bool) -> None:
+    """Every digit counts, zeros in front too; short numbers have no such key."""
+    first, second = entries(doc_no=one), entries(doc_no=other)
+
+    assert (4 in first and first[4] == second[4]) == same
 
 
 def test_a_row_without_keys_is_its_own_person() -> None:
