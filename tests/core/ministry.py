@@ -157,6 +157,7 @@ class Lane:
         flow: str = FLOW,
         key: Ed25519PrivateKey = SIGN,
         payload: bytes | None = None,
+        recipient: tuple[str, PrivateKey] = ("hub-1", HUB_SEAL),
         **changes: Any,
     ) -> bytes:
         """The next envelope of the lane."""
@@ -177,7 +178,7 @@ class Lane:
         value = seal.seal(
             replace(header, **changes),
             avro.container(frame, schema) if payload is None else payload,
-            recipients=[("hub-1", HUB_SEAL.public())],
+            recipients=[(recipient[0], recipient[1].public())],
             signer=key,
             entropy=os.urandom,
         )
