@@ -9,6 +9,7 @@ Rules (design: delivery, rules 2, 3 and 12; measured with faust-streaming 0.15.3
   in every order of events. :class:`Blind` takes that memory away; our guard decides.
 - Outputs go through a producer of our own: Faust's is not idempotent.
 - Faust commits nothing (`noack`); :mod:`agents.group` does, and never crashes.
+- A worker that begins waits for the brokers, but not for ever.
 - Every stop has a deadline that no thread, no broker and no loop can hold up.
 """
 
@@ -16,11 +17,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 import faust
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
 from faust.sensors.monitor import Monitor
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
@@ -32,6 +35,9 @@ from hub.core.topics import MESSAGE_BYTES_MAX
 
 SESSION_SECONDS = 6
 """The least a broker allows by default: how soon a dead worker is replaced."""
+
+BROKER_SECONDS = 0.5
+"""How often a worker that begins looks for the brokers."""
 
 BATCH_BYTES = 1 << 20
 FETCH_BYTES = 2 << 20
@@ -161,7 +167,7 @@ class HubApp(faust.App):
             max_batch_size=BATCH_BYTES,
             max_request_size=MESSAGE_BYTES_MAX,
         )
-        await self.producer_own.start()
+        await start(self.producer_own, self.start_seconds)
         exit_after(self.start_seconds, EXIT_START, unless=lambda: self.called_back)
 
     async def on_shutdown(self) -> None:
@@ -201,6 +207,27 @@ class HubApp(faust.App):
         await self.crash(reason)
         while True:
             await asyncio.Event().wait()
+
+
+async def start(producer: AIOKafkaProducer, seconds: float) -> None:
+    """Start a producer, as soon as the brokers are there.
+
+    Workers that are started beside a broker would otherwise die and be born until it
+    is up, and each birth costs more time than it saves.
+
+    Raises:
+        KafkaConnectionError: They were not there in time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            await producer.start()
+        except KafkaConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(BROKER_SECONDS)
+        else:
+            return
 
 
 class HubWorker(faust.Worker):
