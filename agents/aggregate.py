@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from agents.worker import Plan, main
+from hub.core import bundle
 from hub.core.aggregate.stage import Aggregate
 from hub.core.catalogue.model import Domain
 from hub.core.stage import Stage
@@ -21,8 +22,9 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
     root = settings.home.root
     catalogue = files.read_catalogue(settings.catalogue)
     keys = keyring.aggregate(root)
+    bundles = bundle.only(catalogue, keyring.registry(root))
     stage = Aggregate(
-        catalogue, facts_key=keys.facts, cells_key=keys.cells, entropy=os.urandom
+        bundles, facts_key=keys.facts, cells_key=keys.cells, entropy=os.urandom
     )
     return stage, Plan(inputs=[facts_topic(domain) for domain in Domain])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from agents.worker import Plan, main
+from hub.core import bundle
 from hub.core.catalogue.model import Domain
 from hub.core.dedupe.stage import Dedupe
 from hub.core.stage import Stage
@@ -22,8 +23,7 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
     catalogue = files.read_catalogue(settings.catalogue)
     keys = keyring.dedupe(root)
     stage = Dedupe(
-        catalogue=catalogue,
-        registry=keyring.registry(root),
+        bundle.only(catalogue, keyring.registry(root)),
         records=keys.records,
         facts=keys.facts,
         statement=keys.statement,

@@ -31,9 +31,9 @@ Hint = tuple[int, str]
 async def tell(app: HubApp, ones: Iterable[Partition]) -> None:
     """Commit what was stored since the last time."""
     moved = {
-        one: (one.position.offset + 1, one.position.log.hex())
+        one: (one.acknowledged, one.position.log.hex())
         for one in ones
-        if one.position is not None and one.position.offset >= one.hinted
+        if one.position is not None and one.acknowledged > one.hinted
     }
     if moved and await commit(app, {one.tp: hint for one, hint in moved.items()}):
         for one, (following, _) in moved.items():

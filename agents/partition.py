@@ -52,6 +52,7 @@ class Partition:
         self.following = 0
         self.end = 0
         self.gaps: tuple[str, ...] = ()
+        self.owing = False
         self.hint: tuple[int, str] = (0, "")
         self.hinted = 0
         self.kept = -1
@@ -90,6 +91,11 @@ class Partition:
         return self.position.offset if self.position else -1
 
     @property
+    def acknowledged(self) -> int:
+        """The message whose outputs are not all acknowledged yet."""
+        return self.folded if self.owing else self.folded + 1
+
+    @property
     def lag(self) -> int:
         """Messages in the log that are not folded in, as far as known."""
         return max(0, self.end - self.folded - 1)
@@ -107,7 +113,10 @@ class Partition:
                 worker too often.
         """
         self._state = state
-        position, attempt = state.get_many([guard.POSITION_KEY, guard.ATTEMPT_KEY])
+        position, attempt, more = state.get_many(
+            [guard.POSITION_KEY, guard.ATTEMPT_KEY, guard.MORE_KEY]
+        )
+        self.owing = more is not None
         if position is not None:
             self.position = guard.decode_position(position)
             self.following = self.position.offset
@@ -189,20 +198,26 @@ class Partition:
         self._arrived.set()
 
     def silent(self, chunk: list[Incoming]) -> bool:
-        """Whether the outputs of `chunk` were acknowledged before a state was lost."""
-        return chunk[-1].offset < self._silent_until
+        """Whether the outputs of `chunk` were acknowledged before a state was lost.
 
-    def stored(self, position: Position) -> None:
-        """A chunk is done: its batch is written."""
+        Of an empty one: those that the last message still owed.
+        """
+        last = chunk[-1].offset if chunk else self.folded
+        return last < self._silent_until
+
+    def stored(self, position: Position, *, owing: bool = False) -> None:
+        """A step is done: its batch is written."""
         self.position = position
+        self.owing = owing
+        self.attempt = None
         self.pending_bytes = self._buffer_bytes
         self.pending_since_ms = self._buffer[0].time_ms if self._buffer else 0
         self.progress = time.monotonic()
 
     def after(self, chunk: list[Incoming]) -> Position:
-        """The position once `chunk` is folded in."""
+        """The position once `chunk` is folded in; as it is after an empty one."""
         if self.position is not None:
-            return self.position.after(chunk)
+            return self.position.after(chunk) if chunk else self.position
         if self.source is None:
             raise FencedError(f"{self.name}: has no identity yet")
         start = Position(offset=-1, log=self.source.log, digest=b"", clock_ms=0)
@@ -274,7 +289,8 @@ class Partition:
         self._full.clear()
 
     def begun(self, chunk: list[Incoming]) -> Attempt:
-        """The attempt to note down for `chunk`."""
-        last = max(chunk[-1].offset, self._suspect_until)
-        self.attempt = guard.begin(self.attempt, chunk[0].offset, last)
+        """The attempt to note down for `chunk`, or for what is still owed."""
+        first = self.folded + 1
+        last = max(chunk[-1].offset if chunk else first, self._suspect_until)
+        self.attempt = guard.begin(self.attempt, first, last)
         return self.attempt

@@ -6,6 +6,7 @@ Reads its own keys and nothing else; everything it does is in :mod:`hub.core.rel
 from __future__ import annotations
 
 from agents.worker import Plan, main
+from hub.core import bundle
 from hub.core.release.stage import Release
 from hub.core.stage import Stage
 from hub.core.topics import CELLS
@@ -19,7 +20,7 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
     catalogue = files.read_catalogue(settings.catalogue)
     keys = keyring.release(root)
     stage = Release(
-        catalogue,
+        bundle.only(catalogue, keyring.registry(root)),
         cells_key=keys.cells,
         secret=keys.disclosure,
         signer=keys.release,

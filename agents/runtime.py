@@ -200,7 +200,7 @@ class Runtime:
     async def _work(self, one: Partition) -> None:
         try:
             while one.flowing:
-                await self._fold(one, await one.chunk())
+                await self._fold(one, [] if one.owing else await one.chunk())
         except FencedError:
             logger.info("%s: a chunk was fenced", one.name)
         except (LogError, BundleError) as error:
@@ -217,39 +217,52 @@ class Runtime:
         await self.app.die(WorkerError(text))
 
     async def _fold(self, one: Partition, chunk: list[Incoming]) -> None:
+        """Fold a chunk, in as many steps as the stage asks for."""
+        while chunk or one.owing:
+            began = time.monotonic()
+            one.stepping = began
+            try:
+                folded = await self._in(self._steps, self._step, one, chunk)
+            except (LogError, BundleError):
+                if len(chunk) <= 1:
+                    raise
+                one.again(chunk)
+                return
+            finally:
+                one.stepping = 0.0
+            overlay, result, seconds = folded
+            taken = chunk if result.taken is None else chunk[: result.taken]
+            chunk = chunk[len(taken) :]
+            await self._send(one, result, one.silent(taken))
+            acked = time.monotonic()
+            position = one.after(taken)
+            overlay.put(guard.POSITION_KEY, guard.encode_position(position))
+            if result.more:
+                overlay.put(guard.MORE_KEY, b"")
+            elif one.owing:
+                overlay.delete(guard.MORE_KEY)
+            write = one.state.write
+            await self._in(self._stores, write, overlay.pending, self.limits.sync)
+            one.stored(position, owing=result.more)
+            self._roomy.set()
+            self._show_gaps(one, overlay, result.gaps)
+            done = time.monotonic()
+            metrics = self.metrics
+            metrics.count("messages_total", len(taken), outcome="applied")
+            metrics.time("step_seconds", seconds)
+            metrics.time("write_seconds", done - acked)
+            metrics.time("chunk_seconds", done - began)
+            metrics.take(result.counts, result.gauges)
+
+    async def _send(self, one: Partition, result: Result, silent: bool) -> None:
+        """Send a step's outputs and wait for every acknowledgement."""
         began = time.monotonic()
-        one.stepping = began
-        try:
-            folded = await self._in(self._steps, self._step, one, chunk)
-        except (LogError, BundleError):
-            if len(chunk) == 1:
-                raise
-            one.again(chunk)
-            return
-        finally:
-            one.stepping = 0.0
-        overlay, result, seconds = folded
-        stepped = time.monotonic()
-        if result.sends and not one.silent(chunk):
+        if result.sends and not silent:
             if one.state.dead:
                 raise FencedError(f"{one.name}: taken away before its outputs went out")
             await self.app.send_all(result.sends, self.limits.ack_seconds)
             self.metrics.count("sends_total", len(result.sends))
-        acked = time.monotonic()
-        position = one.after(chunk)
-        overlay.put(guard.POSITION_KEY, guard.encode_position(position))
-        await self._in(self._stores, one.state.write, overlay.pending, self.limits.sync)
-        one.stored(position)
-        self._roomy.set()
-        self._show_gaps(one, overlay, result.gaps)
-        done = time.monotonic()
-        metrics = self.metrics
-        metrics.count("messages_total", len(chunk), outcome="applied")
-        metrics.time("step_seconds", seconds)
-        metrics.time("ack_seconds", acked - stepped)
-        metrics.time("write_seconds", done - acked)
-        metrics.time("chunk_seconds", done - began)
-        metrics.take(result.counts, result.gauges)
+        self.metrics.time("ack_seconds", time.monotonic() - began)
 
     def _show_gaps(
         self, one: Partition, overlay: Overlay, found: Sequence[str]

@@ -21,8 +21,9 @@ import polars as pl
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from hub.core import avro
+from hub.core import avro, ending
 from hub.core.coverage import unseen
+from hub.core.ending import Absent, Ending
 from hub.core.errors import EnvelopeError, InvalidError
 from hub.core.log import Coordinate, Source
 from hub.core.messages import (
@@ -67,6 +68,9 @@ class Part:
     Attributes:
         kind: "rows", "close" or "complete"; the last two carry `close`.
         count: With "complete": how many rows the snapshot before it holds.
+        void: The marker crossed another one and ends without a cut.
+        absent: Sources that the cut goes on without.
+        config: Digest of the bundle it is made under; None: that of the call.
     """
 
     kind: str
@@ -75,6 +79,9 @@ class Part:
     sections: tuple[Table, ...] = ()
     close: Close | None = None
     count: int = 0
+    void: bool = False
+    absent: tuple[Absent, ...] = ()
+    config: bytes | None = None
 
 
 def seal(
@@ -111,6 +118,7 @@ def seal(
                 header,
                 kind=kind,
                 clock_ms=part.clock_ms,
+                config=config if part.config is None else part.config,
                 from_offset=start.offset,
                 from_row=start.row,
                 to_offset=to.offset,
@@ -168,6 +176,15 @@ def close_of(sections: Sequence[Section]) -> tuple[Close, int]:
     raise EnvelopeError(Reason.CONTENT, "a close block holds no marker")
 
 
+def ending_of(header: BlockHeader, sections: Sequence[Section]) -> Ending:
+    """Everything a close or complete block says about its cut."""
+    close, count = close_of(sections)
+    void, absent = ending.read(sections)
+    return Ending(
+        close=close, config=header.config, count=count, void=void, absent=absent
+    )
+
+
 def _seal_one(
     header: BlockHeader,
     plain: bytes,
@@ -187,7 +204,8 @@ def _pieces(part: Part, rows_max: int) -> Iterator[tuple[str, Coordinate, bytes]
         return
     marker = Section(name=CLOSE_SECTION, count=part.count, container=encode(part.close))
     tables = [_section(*table) for table in part.sections]
-    yield part.kind, part.to, encode(Sections(sections=(*tables, marker)))
+    beside = ending.sections(void=part.void, absent=part.absent)
+    yield part.kind, part.to, encode(Sections(sections=(*tables, marker, *beside)))
 
 
 def _cut(

@@ -57,6 +57,15 @@ def covered(overlay: Overlay, source: Source) -> Coordinate:
     return Coordinate(offset=offset, row=row)
 
 
+def place(overlay: Overlay, name: str) -> Coordinate:
+    """The last covered place of the source called `name`, whatever its log."""
+    entry = overlay.get(KIND + name.encode())
+    if entry is None:
+        return START
+    _, offset, row = _ENTRY.unpack(entry)
+    return Coordinate(offset=offset, row=row)
+
+
 def admit(overlay: Overlay, header: BlockHeader) -> Verdict:
     """What to do with the block of `header`; raises LogError for another log."""
     after = covered(overlay, header.source)

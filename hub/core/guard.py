@@ -31,6 +31,9 @@ POSITION_KEY = b"@"
 ATTEMPT_KEY = b"@attempt"
 """Where a state keeps its :class:`Attempt`."""
 
+MORE_KEY = b"@more"
+"""There while the message at the position has more outputs (see ``Result.more``)."""
+
 DEATHS_MAX = 3
 """Deaths by an exception at the same place, after which the partition stops."""
 

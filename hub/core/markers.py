@@ -1,135 +1,199 @@
 """Close markers: when every source has said "up to here", and what waits until then.
 
-Rules (design: delivery, rule 8):
+Rules (design: delivery, rules 8 and 10):
 
 - A source that has brought a marker is *blocked*: what comes after it is held back
-  until the marker is complete, that is, has come from every expected source or is
-  skipped there by a signed entry.
+  until the marker is complete, that is, has come from every source of the marker's
+  bundle or is skipped there by a signed entry.
 - A complete marker frees its sources. What they held goes on in the order of arrival,
   and stops again at the next marker. Several markers may be under way.
 - A marker that comes again, or after its cut, says nothing new and is dropped.
 - Two markers that came in one order here and in the other order there can never both
   be complete: each waits behind the other. The younger one is void (it has to be issued
   again under a new id); nothing is ever stuck.
+- A source that is new in a bundle *joins*: it is blocked until every older source has
+  come to that bundle. So no row of it stands before a marker that it never got.
 
-State, by kind of entry: ``a`` → everything small; ``h`` number → a held message;
-``q`` source, place → the number of that source's message; ``z`` marker → done or void.
+State, by kind of entry: ``a`` → everything small; ``z`` marker → done or void; ``v``
+marker → a void marker that was not issued again; and those of :mod:`hub.core.held`.
 
 Invariant: what is emitted is a function of the order of messages, and of nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import ormsgpack
 
+from hub.core.bundle import NONE
+from hub.core.ending import Absent, Ending
+from hub.core.held import Queues
+from hub.core.log import Coordinate
 from hub.core.messages import Close, decode_as, encode
 from hub.core.state import Overlay
 
-ALIGNMENT, HELD, QUEUE, DONE = b"a", b"h", b"q", b"z"
+ALIGNMENT, DONE, VOID = b"a", b"z", b"v"
+_JOIN = b"join"
+"""What the name of a join begins with; a marker's name is its 16 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What bundles say about markers; see :class:`hub.core.bundle.Books`.
+
+    Attributes:
+        expected: Sources that a marker has to come from, by digest of the bundle.
+        newer: The newer of two bundles.
+    """
+
+    expected: Callable[[bytes], frozenset[str]]
+    newer: Callable[[bytes, bytes], bytes]
 
 
 @dataclass(slots=True, kw_only=True)
 class _Mark:
-    """A marker under way; `since` orders markers by their first arrival."""
+    """A marker (or a join) under way; `since` orders marks by their first arrival."""
 
     close: bytes
     since: int
+    since_ms: int
+    config: bytes
     sources: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What is under way, for status.
+
+    Attributes:
+        close: The marker; None where new sources wait to join.
+        since_ms: Append time of the newest message when it first came.
+        sources: Whom it waits for.
+    """
+
+    close: Close | None
+    since_ms: int
+    sources: tuple[str, ...]
 
 
 class Alignment:
     """The markers under way in one domain; load, use, :meth:`save`."""
 
-    def __init__(self, overlay: Overlay, expected: Collection[str]) -> None:
+    def __init__(self, overlay: Overlay, rules: Rules) -> None:
         self._overlay = overlay
-        self._expected = frozenset(expected)
+        self._rules = rules
         self._marks: dict[bytes, _Mark] = {}
         self._blocked: dict[str, bytes] = {}
-        self._queues: dict[str, list[int]] = {}
-        self._count = 0
+        self._queues = Queues(overlay)
         self.changed = False
         stored = overlay.get(ALIGNMENT)
         if stored is not None:
             self._load(stored)
 
     @property
-    def waiting(self) -> dict[bytes, list[str]]:
-        """Markers under way, oldest first, with the sources they wait for."""
-        return {
-            marker: sorted(self._expected - mark.sources)
-            for marker, mark in self._in_order()
-        }
+    def waiting(self) -> list[Waiting]:
+        """What is under way, oldest first."""
+        return [
+            Waiting(
+                close=decode_as(Close, mark.close) if mark.close else None,
+                since_ms=mark.since_ms,
+                sources=tuple(sorted(self._awaited(mark))),
+            )
+            for _, mark in self._in_order()
+        ]
 
     @property
     def held(self) -> int:
         """How many messages are held back."""
-        return sum(end - start for start, end in self._queues.values())
+        return self._queues.size
+
+    @property
+    def ready(self) -> bool:
+        """Whether a held message may go on."""
+        return any(source not in self._blocked for source in self._queues.ends)
 
     def free(self, source: str) -> bool:
         """Whether a message of `source` may be handled when it comes."""
         return source not in self._blocked and source not in self._queues
 
-    def hold(self, source: str, message: bytes) -> None:
-        """Keep a message of a source that is not free."""
-        number = self._next_number()
-        queue = self._queues.setdefault(source, [0, 0])
-        self._overlay.put(HELD + number, message)
-        self._overlay.put(_place(source, queue[1]), number)
-        queue[1] += 1
+    def hold(self, source: str, after: Coordinate, message: bytes) -> None:
+        """Keep a message of a source that is not free; it counts above `after`."""
+        self._queues.hold(source, after, message)
+        self.changed = True
 
-    def mark(self, source: str, close: Close) -> list[bytes]:
-        """Note that `close` came from `source`; markers that are void by that."""
+    def mark(
+        self, source: str, close: Close, config: bytes, clock_ms: int
+    ) -> list[Ending]:
+        """Note that `close` came from `source` under a bundle; what is void by that."""
         if self._overlay.get(DONE + close.marker) is not None:
             return []
-        self._touch(close).sources.add(source)
+        mark = self._touch(close.marker, encode(close), config, clock_ms)
+        mark.config = self._rules.newer(mark.config, config)
+        mark.sources.add(source)
+        mark.skipped.discard(source)
         self._blocked[source] = close.marker
-        void: list[bytes] = []
+        void: list[Ending] = []
         while crossing := self._crossing():
             youngest = max(crossing, key=lambda marker: self._marks[marker].since)
-            self._end(youngest, b"void")
-            void.append(youngest)
+            ended = self._end(youngest, b"void")
+            self._overlay.put(VOID + youngest, ended.close)
+            found = decode_as(Close, ended.close)
+            void.append(Ending(close=found, config=ended.config, void=True))
         return void
+
+    def join(self, old: bytes, new: bytes, clock_ms: int) -> None:
+        """Block the sources that bundle `new` has and `old` had not."""
+        if old == NONE:
+            return
+        joining = self._rules.expected(new) - self._rules.expected(old)
+        if joining:
+            name = _JOIN + new
+            self._touch(name, b"", old, clock_ms)
+            self._blocked.update(dict.fromkeys(joining, name))
+
+    def reached(self, source: str, config: bytes) -> None:
+        """Note that `source` has come to a bundle."""
+        for name, mark in self._marks.items():
+            new = name[len(_JOIN) :]
+            if mark.close or source in mark.sources:
+                continue
+            if self._rules.newer(config, new) == config:
+                mark.sources.add(source)
+                self.changed = True
 
     def skip(self, skips: Collection[tuple[bytes, str]]) -> None:
         """Count signed skips (marker, source) of markers under way as arrived."""
         for marker, source in skips:
             mark = self._marks.get(marker)
-            if mark is not None and source not in mark.sources:
+            if mark is not None and source in self._awaited(mark):
                 mark.sources.add(source)
+                mark.skipped.add(source)
                 self.changed = True
 
-    def complete(self) -> Close | None:
+    def complete(self) -> Ending | None:
         """The next marker that is complete; its sources are free from now on."""
-        for marker, mark in self._in_order():
-            if self._expected <= mark.sources:
-                self._end(marker, b"done")
-                return decode_as(Close, mark.close)
+        for name, mark in self._in_order():
+            if self._awaited(mark):
+                continue
+            self._end(name, b"done")
+            if mark.close:
+                close = decode_as(Close, mark.close)
+                self._reissued(close)
+                absent = tuple(
+                    Absent(source=source, to=self._queues.handled(source))
+                    for source in sorted(mark.skipped)
+                )
+                return Ending(close=close, config=mark.config, absent=absent)
         return None
 
-    def next(self) -> tuple[str, bytes] | None:
+    def next(self) -> tuple[str, Coordinate, bytes] | None:
         """The oldest held message of a source that is not blocked."""
-        ready = {
-            source: self._overlay.get(_place(source, queue[0])) or b""
-            for source, queue in self._queues.items()
-            if source not in self._blocked
-        }
-        if not ready:
-            return None
-        source = min(ready, key=lambda name: ready[name])
-        number, queue = ready[source], self._queues[source]
-        message = self._overlay.get(HELD + number)
-        if message is None:
-            raise AssertionError("a queue names a message that is not held")
-        self._overlay.delete(HELD + number)
-        self._overlay.delete(_place(source, queue[0]))
-        queue[0] += 1
-        if queue[0] == queue[1]:
-            del self._queues[source]
-        self.changed = True
-        return source, message
+        found = self._queues.next(self._blocked)
+        self.changed |= found is not None
+        return found
 
     def save(self) -> None:
         """Write what changed."""
@@ -139,45 +203,68 @@ class Alignment:
             self._overlay.delete(ALIGNMENT)
             return
         marks = [
-            (marker, mark.close, mark.since, sorted(mark.sources))
-            for marker, mark in self._in_order()
+            (
+                name,
+                mark.close,
+                mark.since,
+                mark.since_ms,
+                mark.config,
+                sorted(mark.sources),
+                sorted(mark.skipped),
+            )
+            for name, mark in self._in_order()
         ]
         blocked = sorted(self._blocked.items())
-        queues = sorted(self._queues.items())
-        packed = ormsgpack.packb((self._count, marks, blocked, queues))
+        queues = sorted(self._queues.ends.items())
+        packed = ormsgpack.packb((self._queues.count, marks, blocked, queues))
         self._overlay.put(ALIGNMENT, packed)
 
     def _load(self, stored: bytes) -> None:
-        self._count, marks, blocked, queues = ormsgpack.unpackb(stored)
-        for marker, close, since, sources in marks:
-            self._marks[marker] = _Mark(close=close, since=since, sources=set(sources))
+        self._queues.count, marks, blocked, queues = ormsgpack.unpackb(stored)
+        for name, close, since, since_ms, config, sources, skipped in marks:
+            self._marks[name] = _Mark(
+                close=close,
+                since=since,
+                since_ms=since_ms,
+                config=config,
+                sources=set(sources),
+                skipped=set(skipped),
+            )
         self._blocked = dict(blocked)
-        self._queues = dict(queues)
+        self._queues.ends = dict(queues)
+
+    def _awaited(self, mark: _Mark) -> frozenset[str]:
+        return self._rules.expected(mark.config) - mark.sources
 
     def _in_order(self) -> list[tuple[bytes, _Mark]]:
         return sorted(self._marks.items(), key=lambda item: item[1].since)
 
-    def _next_number(self) -> bytes:
-        self.changed = True
-        self._count += 1
-        return self._count.to_bytes(8, "big")
-
-    def _touch(self, close: Close) -> _Mark:
-        mark = self._marks.get(close.marker)
+    def _touch(self, name: bytes, close: bytes, config: bytes, clock_ms: int) -> _Mark:
+        mark = self._marks.get(name)
         if mark is None:
-            self._next_number()
-            mark = _Mark(close=encode(close), since=self._count)
-            self._marks[close.marker] = mark
+            since = self._queues.number()
+            mark = _Mark(close=close, since=since, since_ms=clock_ms, config=config)
+            self._marks[name] = mark
         self.changed = True
         return mark
 
-    def _end(self, marker: bytes, word: bytes) -> None:
-        del self._marks[marker]
-        self._overlay.put(DONE + marker, word)
+    def _end(self, name: bytes, word: bytes) -> _Mark:
+        mark = self._marks.pop(name)
+        if mark.close:
+            self._overlay.put(DONE + name, word)
         self._blocked = {
-            source: other for source, other in self._blocked.items() if other != marker
+            source: other for source, other in self._blocked.items() if other != name
         }
         self.changed = True
+        return mark
+
+    def _reissued(self, close: Close) -> None:
+        """Forget void markers that `close` stands for."""
+        for key, value in list(self._overlay.scan(VOID)):
+            old = decode_as(Close, value)
+            same = (old.period, old.vintage) == (close.period, close.vintage)
+            if same and set(old.tables) <= set(close.tables):
+                self._overlay.delete(key)
 
     def _crossing(self) -> list[bytes]:
         """Markers that wait for each other in a ring; empty if there is none.
@@ -199,11 +286,12 @@ class Alignment:
         return []
 
     def _waits_for(self, marker: bytes) -> Iterator[bytes]:
-        for source in sorted(self._expected - self._marks[marker].sources):
+        for source in sorted(self._awaited(self._marks[marker])):
             other = self._blocked.get(source)
             if other is not None and other != marker:
                 yield other
 
 
-def _place(source: str, place: int) -> bytes:
-    return b"".join((QUEUE, source.encode(), b"\0", place.to_bytes(8, "big")))
+def voided(overlay: Overlay) -> list[Close]:
+    """Void markers that were not issued again."""
+    return [decode_as(Close, value) for _, value in overlay.scan(VOID)]

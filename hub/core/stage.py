@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from hub.core.log import Incoming, Send, Source
-from hub.core.state import Overlay
+from hub.core.state import Memory, Overlay
 
 Labels = tuple[tuple[str, str], ...]
 """Label pairs of one series, sorted by name; names are a closed set."""
@@ -45,12 +45,17 @@ class Result:
         gauges: New values of gauges.
         gaps: Names of the origins (``topic/partition``) whose blocks were held because
             their coverage begins above what was applied (rule 6); empty when dense.
+        taken: How many of the messages were folded; None: all of them.
+        more: The last message has more outputs: the stage wants to be called again with
+            the messages that follow, none if there are none yet.
     """
 
     sends: list[Send] = field(default_factory=list)
     counts: dict[Series, float] = field(default_factory=dict)
     gauges: dict[Series, float] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
+    taken: int | None = None
+    more: bool = False
 
 
 class Stage(Protocol):
@@ -64,3 +69,18 @@ class Stage(Protocol):
         self, overlay: Overlay, source: Source, messages: Sequence[Incoming]
     ) -> Result:
         """Fold consecutive messages of one source into the overlay."""
+
+
+def fold(
+    stage: Stage, memory: Memory, source: Source, messages: Sequence[Incoming]
+) -> list[Result]:
+    """Fold messages into a state in memory, in as many steps as the stage asks for."""
+    results: list[Result] = []
+    while True:
+        overlay = Overlay(memory)
+        result = stage.step(overlay, source, messages)
+        memory.apply(overlay.pending)
+        results.append(result)
+        messages = messages[len(messages) if result.taken is None else result.taken :]
+        if not messages and not result.more:
+            return results

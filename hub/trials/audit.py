@@ -174,7 +174,10 @@ def _take(
     coverage.advance(overlay, header)
     name = header.source.name
     if header.kind == "complete":
-        close, _ = blocks.close_of(sections)
+        ending = blocks.ending_of(header, sections)
+        if ending.void:
+            return
+        close = ending.close
         known = cuts.setdefault(close.marker, _Cut(close=close, rows={}))
         empty = pl.DataFrame(schema=avro.polars_schema(cells.SCHEMA))
         known.rows[name] = pl.concat([empty, *held.pop(name, [])])

@@ -10,7 +10,9 @@ import polars as pl
 from hub.core import blocks
 from hub.core.aggregate import Aggregate
 from hub.core.blocks import InternalKey, Part
+from hub.core.bundle import NONE, only
 from hub.core.catalogue.schemas import facts_schema
+from hub.core.ending import Ending
 from hub.core.log import ROW_LAST, START, Coordinate, Incoming, Source
 from hub.core.messages import Close, Genesis, encode
 from hub.core.stage import Result
@@ -22,7 +24,9 @@ RECORDS = Source(topic="hub.records.MOBILITY", partition=0, log=b"r" * 16)
 FACTS = Source(topic="hub.facts.MOBILITY", partition=1, log=b"f" * 16)
 FACTS_KEY = InternalKey(key_id="facts-1", secret=b"f" * 32)
 CELLS_KEY = InternalKey(key_id="cells-1", secret=b"c" * 32)
-STAGE = Aggregate(CATALOGUE, facts_key=FACTS_KEY, cells_key=CELLS_KEY, entropy=bytes)
+STAGE = Aggregate(
+    only(CATALOGUE), facts_key=FACTS_KEY, cells_key=CELLS_KEY, entropy=bytes
+)
 CLOSE = Close(
     marker=b"m" * 16,
     vintage="P",
@@ -42,7 +46,7 @@ GENESIS = Genesis(
     key_id="control",
 )
 
-Message = dict[str, list[dict[str, Any]]] | Close
+Message = dict[str, list[dict[str, Any]]] | Close | Ending
 
 
 def log(content: Sequence[Message], source: Source = RECORDS) -> list[Incoming]:
@@ -52,9 +56,11 @@ def log(content: Sequence[Message], source: Source = RECORDS) -> list[Incoming]:
     for at, message in enumerate(content):
         to = Coordinate(offset=at, row=ROW_LAST)
         sections = []
-        close = None
+        ending = None
         if isinstance(message, Close):
-            close = message
+            ending = Ending(close=message, config=NONE)
+        elif isinstance(message, Ending):
+            ending = message
         else:
             for name, rows in message.items():
                 frame = example.facts(name, rows)
@@ -62,11 +68,14 @@ def log(content: Sequence[Message], source: Source = RECORDS) -> list[Incoming]:
                 schema = facts_schema(CATALOGUE.dataflows[name])
                 sections.append((name, frame, schema))
         part = Part(
-            kind="close" if close else "rows",
+            kind="close" if ending else "rows",
             to=to,
             clock_ms=1000 + at,
             sections=tuple(sections),
-            close=close,
+            close=ending.close if ending else None,
+            void=bool(ending and ending.void),
+            absent=ending.absent if ending else (),
+            config=ending.config if ending else NONE,
         )
         values += blocks.seal(
             [part],

@@ -16,15 +16,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hub.core import blocks
 from hub.core.avro import polars_schema
 from hub.core.blocks import InternalKey, Part
+from hub.core.bundle import only
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.dedupe import Dedupe, active_facts, flows
+from hub.core.ending import Ending
 from hub.core.envelope.recipients import PrivateKey
 from hub.core.keys import Key, KeyRegistry, SigningKey
 from hub.core.log import ROW_LAST, START, Coordinate, Incoming, Source
 from hub.core.messages import Block, Close, decode
 from hub.core.persons import RULES
-from hub.core.stage import Result
-from hub.core.state import Memory, Overlay
+from hub.core.stage import Result, fold
+from hub.core.state import Memory
 from tests.core import example
 
 FIELDS = "sex:code velayat:code event_date:date days:int"
@@ -70,11 +72,10 @@ DAY_MS = 86_400_000
 NOON_MS = 20_000 * DAY_MS
 
 
-def stage(**changed: Any) -> Dedupe:
+def stage(registry: KeyRegistry = REGISTRY, **changed: Any) -> Dedupe:
     """The stage with this catalogue."""
     given: dict[str, Any] = {
-        "catalogue": CATALOGUE,
-        "registry": REGISTRY,
+        "bundles": only(CATALOGUE, registry),
         "records": RECORDS_KEY,
         "facts": FACTS_KEY,
         "statement": SigningKey(key_id="statement-1", private=STATEMENT_KEY),
@@ -242,6 +243,8 @@ class Run:
         self.memory = Memory()
         self.changes: list[list[Change]] = [[] for _ in range(4)]
         self.closes: list[list[Ended]] = [[] for _ in range(4)]
+        self.voids: list[list[Ended]] = [[] for _ in range(4)]
+        self.endings: dict[bytes, Ending] = {}
         self.reached = [START] * 4
         self.counts: Counter[Any] = Counter()
         self.result = Result()
@@ -249,16 +252,15 @@ class Run:
 
     def step(self, messages: Sequence[Incoming]) -> Result:
         """One chunk."""
-        overlay = Overlay(self.memory)
-        self.result = self.dedupe.step(overlay, self.source, messages)
-        self.memory.apply(overlay.pending)
-        self.counts.update(self.result.counts)
-        for send in self.result.sends:
-            assert send.value is not None
-            if send.topic.startswith("statements."):
-                self.told.append(send.value)
-            else:
-                self._read(send.partition, send.value)
+        for result in fold(self.dedupe, self.memory, self.source, messages):
+            self.result = result
+            self.counts.update(result.counts)
+            for send in result.sends:
+                assert send.value is not None
+                if send.topic.startswith("statements."):
+                    self.told.append(send.value)
+                else:
+                    self._read(send.partition, send.value)
         last = Coordinate(offset=messages[-1].offset, row=ROW_LAST)
         assert self.reached == [last] * 4
         return self.result
@@ -270,9 +272,10 @@ class Run:
         assert header.start == self.reached[partition]
         self.reached[partition] = header.to
         if header.kind == "close":
-            close, _ = blocks.close_of(sections)
-            ended = Ended(header.to_offset, header.to_row, close.marker)
-            self.closes[partition].append(ended)
+            ending = blocks.ending_of(header, sections)
+            ended = Ended(header.to_offset, header.to_row, ending.close.marker)
+            (self.voids if ending.void else self.closes)[partition].append(ended)
+            self.endings[ending.close.marker] = ending
             return
         found = []
         for section in sections:

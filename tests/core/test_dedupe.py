@@ -252,18 +252,18 @@ def test_facts_without_a_row_are_numbered_by_record(records: list[bytes]) -> Non
     """Where a set decides what changes, its order never shows."""
     flow = stream.EVERY["price"]
     blobs = flow.blobs(World(seed=1).frame("price", [(0, 0, Row(1))]), [0])
-    empty = World(seed=1).frame("price", [])
-    changes = Changes(stream.EVERY, START)
+    changes = Changes(START)
+    changes.label(bytes(32), stream.EVERY)
     changes.begin(0)
     minus = [(record, bytes(16), blobs[0]) for record in records]
-    changes.fold(flow, Fold(minus=minus, rows=empty, persons=[], plus=[]), 0)
+    frame = World(seed=1).frame("price", [])
+    changes.fold(flow, Fold(minus=minus, rows=frame, persons=[], plus=[]), 0)
     changes.end()
     parts: list[list[Part]] = []
     changes.seal(lambda some: parts.append(list(some)) or [])  # type: ignore[func-returns-value]
-    ((_, frame, _),) = parts[0][0].sections
+    rows = parts[0][0].sections[0][1].select("record", "origin_row").rows()
 
-    assert frame["record"].to_list() == sorted(records)
-    assert frame["origin_row"].to_list() == [1, 2, 3]
+    assert rows == [(record, at) for at, record in enumerate(sorted(records), 1)]
 
 
 def test_signature_stays_while_a_record_has_it() -> None:
@@ -388,7 +388,7 @@ def test_statement_waits_for_a_key_and_is_split(
     sms = Lane(World(seed=7, naturals=0), "crossing")
     later = sms.block([Row(1)] * 6), sms.block([], clock_ms=NOON_MS + DAY_MS)
     last = sms.block([], clock_ms=NOON_MS + 2 * DAY_MS)
-    run = Run(stream.stage(registry=KeyRegistry(keys={})))
+    run = Run(stream.stage(KeyRegistry(keys={})))
     run.step(stream.log(later))
 
     assert run.told == []

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.core.bundle import NONE, Bundle, Held
 from hub.core.dedupe import step
-from hub.core.markers import Alignment
+from hub.core.ending import Absent, Ending
+from hub.core.log import ROW_LAST, START, Coordinate, Incoming
+from hub.core.markers import Alignment, Rules, Waiting, voided
+from hub.core.skips import CutSkip, Skips
 from hub.core.state import Memory, Overlay
 from tests.core import stream
 from tests.core.stream import Lane, Row, Run, World
@@ -83,10 +87,20 @@ class Told:
 
 def run_in(told: Told, chunk: int) -> Run:
     """The stage over a story."""
+    return run_chunks(told.messages, chunk)
+
+
+def run_chunks(messages: Sequence[Incoming], chunk: int) -> Run:
+    """The stage over messages."""
     run = Run(stream.stage())
-    for start in range(0, len(told.messages), chunk):
-        run.step(told.messages[start : start + chunk])
+    for start in range(0, len(messages), chunk):
+        run.step(messages[start : start + chunk])
     return run
+
+
+def rules(*names: str) -> Rules:
+    """Markers have to come from these sources, under any bundle."""
+    return Rules(expected=lambda _: frozenset(names), newer=lambda one, _: one)
 
 
 def check_cuts(run: Run, told: Told) -> list[bytes]:
@@ -132,6 +146,8 @@ def test_crossing_markers_stop_nothing(story: Story, seed: int) -> None:
     assert words.keys() == told.cuts.keys()
     assert [marker for marker in done if words[marker] != b"done"] == []
     assert len(done) == sum(word == b"done" for word in words.values())
+    assert {ended.marker for ended in run.voids[0]} == {*words} - {*done}
+    assert all(voids == run.voids[0] for voids in run.voids)
     assert stream.facts(run.all_changes) == stream.expected(told.world, told.rows)
     assert set(run.result.gauges.values()) == {0}
 
@@ -163,14 +179,22 @@ def test_skip_counts_as_arrived() -> None:
     world = World(seed=2)
     close = stream.marker(1)
     lanes = [Lane(world, *source) for source in SOURCES]
-    skips = {bytes(32): frozenset({(close.marker, NAMES[3])})}
-    run = Run(stream.stage(skips=skips))
-    values = [lane.close(close) for lane in lanes[:3]]
+    cut = CutSkip(marker=close.marker, source=NAMES[3], reason="r", created_ms=1)
+    skips = Skips().with_cut(cut)
+    bundle = Bundle(catalogue=stream.CATALOGUE, registry=stream.REGISTRY, skips=skips)
+    run = Run(stream.stage(bundles=Held([bundle])))
+    values = [lanes[3].block([Row(4)])]
+    values += [lane.close(close) for lane in lanes[:3]]
     values.append(lanes[3].block([Row(2)]))
     run.step(stream.log(values))
+    rows = [("permit", Row(4)), ("permit", Row(2))]
+    before = [one for one in run.all_changes if one[:2] < run.closes[0][0][:2]]
 
-    assert [one.marker for one in run.closes[0]] == [close.marker]
-    assert stream.facts(run.all_changes) == stream.expected(world, [("permit", Row(2))])
+    assert run.endings[close.marker].absent == (
+        Absent(source=NAMES[3], to=Coordinate(offset=0, row=ROW_LAST)),
+    )
+    assert stream.facts(before) == stream.expected(world, rows[:1])
+    assert stream.facts(run.all_changes) == stream.expected(world, rows)
 
 
 def test_a_source_that_waits_is_named() -> None:
@@ -181,9 +205,11 @@ def test_a_source_that_waits_is_named() -> None:
     values = [lane.close(stream.marker(1)) for lane in lanes[:3]]
     values.append(lanes[0].block([Row(1)]))
     run.step(stream.log(values))
-    alignment = Alignment(Overlay(run.memory), NAMES)
+    alignment = Alignment(Overlay(run.memory), rules(*NAMES))
 
-    assert alignment.waiting == {stream.marker(1).marker: [NAMES[3]]}
+    assert alignment.waiting == [
+        Waiting(close=stream.marker(1), since_ms=stream.NOON_MS, sources=(NAMES[3],))
+    ]
     label = ("source", "hub.records.MOBILITY/0")
     assert run.result.gauges == {
         ("held_messages", (label,)): 1,
@@ -193,27 +219,52 @@ def test_a_source_that_waits_is_named() -> None:
     assert run.all_changes == []
 
 
-def release_a_row_a_message(lanes: Sequence[Lane], run: Run) -> None:
-    """Hold five rows of a source, complete the marker, send empty blocks."""
+def test_release_is_bounded_and_needs_no_other_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What exceeds the bound is the next step's work; all of it is one message's."""
+    monkeypatch.setattr(step, "RELEASE_ROWS", 2)
+    world = World(seed=4)
+    lanes = [Lane(world, *source) for source in SOURCES]
     values = [lane.close(stream.marker(1)) for lane in lanes[:3]]
     values += [lanes[0].block([Row(2 * number + 1)]) for number in range(5)]
     values.append(lanes[3].close(stream.marker(1)))
-    values += [lanes[3].block([]) for _ in range(6)]
-    for message in stream.log(values):
-        run.step([message])
-
-
-def test_release_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What exceeds the bound goes on with the next messages, in the old order."""
-    monkeypatch.setattr(step, "RELEASE_ROWS", 1)
-    world = World(seed=4)
-    run = Run(stream.stage())
-    release_a_row_a_message([Lane(world, *source) for source in SOURCES], run)
     rows = [("crossing", Row(2 * number + 1)) for number in range(5)]
+    run, whole = Run(stream.stage()), Run(stream.stage())
+    messages = stream.log(values)
+    run.step(messages[:-1])
+    overlay = Overlay(run.memory)
+    first = run.dedupe.step(overlay, run.source, messages[-1:])
+    run.step(messages[-1:])
+    monkeypatch.setattr(step, "RELEASE_ROWS", 200)
+    whole.step(messages)
 
+    assert (first.taken, first.more) == (1, True)
     assert stream.facts(run.all_changes) == stream.expected(world, rows)
-    assert {one.offset for one in run.all_changes} >= set(range(8, 13))
+    assert run.all_changes == whole.all_changes
+    assert run.memory.entries == whole.memory.entries
     assert not [key for key in run.memory.entries if key[:1] in b"ahq"]
+
+
+def test_what_is_owed_goes_out_before_a_later_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In whatever chunks a long release is met, it gives the same."""
+    world = World(seed=4)
+    lanes = [Lane(world, *source) for source in SOURCES]
+    values = [lane.close(stream.marker(1)) for lane in lanes[:3]]
+    values += [lanes[0].block([Row(2 * number + 1)]) for number in range(5)]
+    values.append(lanes[3].close(stream.marker(1)))
+    values += [lanes[3].block([Row(2)]), lanes[0].block([Row(4)])]
+    whole = Run(stream.stage())
+    whole.step(stream.log(values))
+    monkeypatch.setattr(step, "RELEASE_ROWS", 1)
+    for chunk in (1, 2, 99):
+        run = run_chunks(stream.log(values), chunk)
+
+        assert run.changes == whole.changes
+        assert run.closes == whole.closes
+        assert run.memory.entries == whole.memory.entries
 
 
 def test_backlog_keeps_its_place_before_the_next_marker(
@@ -242,33 +293,54 @@ def test_backlog_keeps_its_place_before_the_next_marker(
 
 def test_held_messages_go_on_as_they_came() -> None:
     """Release follows the order of arrival, not that of names."""
-    alignment = Alignment(Overlay(Memory()), ["a/0", "b/0", "c/0"])
+    alignment = Alignment(Overlay(Memory()), rules("a/0", "b/0", "c/0"))
     close = stream.marker(1)
     for source in ("a/0", "b/0"):
-        alignment.mark(source, close)
+        alignment.mark(source, close, NONE, 5)
     for number, source in enumerate(("b/0", "a/0", "b/0")):
-        alignment.hold(source, bytes((number,)))
+        alignment.hold(source, START, bytes((number,)))
 
     assert alignment.next() is None
-    alignment.mark("c/0", close)
-    assert alignment.complete() == close
+    assert not alignment.ready
+    alignment.mark("c/0", close, NONE, 6)
+    assert alignment.complete() == Ending(close=close, config=NONE)
     assert [alignment.next() for _ in range(4)] == [
-        ("b/0", b"\0"),
-        ("a/0", b"\1"),
-        ("b/0", b"\2"),
+        ("b/0", START, b"\0"),
+        ("a/0", START, b"\1"),
+        ("b/0", START, b"\2"),
         None,
     ]
 
 
 def test_repeated_marker_says_nothing_new() -> None:
     """A marker that control sent twice, or after its cut, is dropped."""
-    alignment = Alignment(Overlay(Memory()), ["a/0", "b/0"])
+    alignment = Alignment(Overlay(Memory()), rules("a/0", "b/0"))
     close = stream.marker(1)
 
-    assert alignment.mark("a/0", close) == []
+    assert alignment.mark("a/0", close, NONE, 0) == []
     assert alignment.complete() is None
-    assert alignment.mark("b/0", close) == []
-    assert alignment.complete() == close
-    assert alignment.mark("a/0", close) == []
+    assert alignment.mark("b/0", close, NONE, 0) == []
+    assert alignment.complete() == Ending(close=close, config=NONE)
+    assert alignment.mark("a/0", close, NONE, 0) == []
     assert alignment.free("a/0")
     assert alignment.complete() is None
+
+
+def test_a_void_marker_is_remembered_until_it_is_issued_again() -> None:
+    """So that status can say which cut has to be closed again."""
+    memory = Memory()
+    overlay = Overlay(memory)
+    alignment = Alignment(overlay, rules("a/0", "b/0"))
+    one, two, three = (stream.marker(number) for number in (1, 2, 3))
+    assert alignment.mark("a/0", one, NONE, 0) == []
+    assert alignment.mark("b/0", two, NONE, 0) == [
+        Ending(close=two, config=NONE, void=True)
+    ]
+    assert voided(overlay) == [two]
+
+    alignment.mark("b/0", one, NONE, 0)
+    assert alignment.complete() == Ending(close=one, config=NONE)
+    for source in ("a/0", "b/0"):
+        alignment.mark(source, three, NONE, 0)
+    alignment.complete()
+    assert voided(overlay) == []

@@ -34,7 +34,7 @@ from hub.core.messages import (
     decode,
     decode_as,
 )
-from hub.core.stage import Stage
+from hub.core.stage import Stage, fold
 from hub.core.state import Memory, Overlay
 from hub.core.topics import parse_ministry
 from hub.trials import recount
@@ -66,11 +66,10 @@ class Fold:
         self.counts: Counter[Any] = Counter()
         one = _stages()[stage]
         for at in range(0, len(log), size):
-            overlay = Overlay(self.memory)
-            result = one.step(overlay, source_of(tp), log[at : at + size])
-            self.memory.apply(overlay.pending)
-            self.sends += result.sends
-            self.counts.update(result.counts)
+            chunk = log[at : at + size]
+            for result in fold(one, self.memory, source_of(tp), chunk):
+                self.sends += result.sends
+                self.counts.update(result.counts)
 
     def answers(self) -> dict[str, list[bytes]]:
         """What does not stay inside, by topic."""
@@ -265,7 +264,10 @@ def snapshots(
                 rows = blocks.rows(section, cells.SCHEMA)
                 held.setdefault(name, []).append(coverage.unseen(rows, verdict.after))
         if header.kind == "complete":
-            close, _ = blocks.close_of(sections)
+            ending = blocks.ending_of(header, sections)
+            close = ending.close
+            if ending.void:
+                continue
             cuts[close.marker][name] = pl.concat([empty, *held.pop(name, [])])
     return held, cuts
 

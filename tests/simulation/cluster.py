@@ -403,9 +403,9 @@ class Host:
     async def tell(self) -> None:
         """Commit hints, as `agents.group.tell` does."""
         moved = [
-            (tp, one.position.offset + 1, one.position.log.hex())
+            (tp, one.acknowledged, one.position.log.hex())
             for tp, one in self.partitions()
-            if one.position is not None and one.position.offset >= one.hinted
+            if one.position is not None and one.acknowledged > one.hinted
         ]
         await Pause(point="before hint")
         for tp, offset, log in moved:

@@ -107,13 +107,17 @@ def order() -> AbstractContextManager[Any]:
 
     async def fold(self: SimRuntime, one: Partition, chunk: list[Incoming]) -> None:
         call = self._in
-        overlay, result, _ = await call(self._steps, self._step, one, chunk)
-        position = one.after(chunk)
-        overlay.put(guard.POSITION_KEY, guard.encode_position(position))
-        await call(self._stores, one.state.write, overlay.pending)
-        one.stored(position)
-        if not one.silent(chunk):
-            await self.app.send_all(result.sends, 1.0)
+        while chunk or one.owing:
+            overlay, result, _ = await call(self._steps, self._step, one, chunk)
+            taken, silent = chunk[: result.taken], one.silent(chunk[: result.taken])
+            position = one.after(taken)
+            overlay.put(guard.POSITION_KEY, guard.encode_position(position))
+            overlay.pending[guard.MORE_KEY] = b"" if result.more else None
+            await call(self._stores, one.state.write, overlay.pending)
+            one.stored(position, owing=result.more)
+            if not silent:
+                await self.app.send_all(result.sends, 1.0)
+            chunk = chunk[len(taken) :]
 
     return patch.object(SimRuntime, "_fold", fold)
 

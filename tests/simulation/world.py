@@ -91,18 +91,17 @@ def stages(entropy: Callable[[int], bytes]) -> dict[str, Stage]:
     return {
         "intake": Intake(bundles=bundles(), keys=ministry.Keys(), entropy=entropy),
         "dedupe": Dedupe(
-            catalogue=catalogue(),
-            registry=registry(),
+            bundles(),
             records=ministry.RECORDS,
             facts=FACTS,
             statement=SigningKey(key_id="statement-1", private=STATEMENT),
             entropy=entropy,
         ),
         "aggregate": Aggregate(
-            catalogue(), facts_key=FACTS, cells_key=CELLS, entropy=entropy
+            bundles(), facts_key=FACTS, cells_key=CELLS, entropy=entropy
         ),
         "release": Release(
-            catalogue(),
+            bundles(),
             cells_key=CELLS,
             secret=b"d" * 32,
             signer=SigningKey(key_id="release-1", private=RELEASE),

@@ -13,6 +13,10 @@ Rules (delivery, rules 5 to 8; docs/data-path.md, "Aggregate"):
 - At a marker everything before it is folded first, then the snapshot of its tables
   goes out, then "complete" with the number of rows.
 - A block that begins above what is covered is held and named as a gap.
+- Facts are folded under the newest bundle that any block named; a cut is computed
+  under its own. Of a message that a signed skip sets aside only the coverage counts.
+- A marker that is void goes on as "complete" without a snapshot, so that release
+  forgets it.
 
 Invariant: state after a message is a function of the log, not of the chunks.
 """
@@ -21,7 +25,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -30,13 +34,15 @@ from hub.core import blocks, cells, coverage
 from hub.core.aggregate import shares, snapshot
 from hub.core.aggregate.wholes import Wholes
 from hub.core.blocks import InternalKey, Part
+from hub.core.bundle import NONE, Books, Bundle, Bundles
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.catalogue.schemas import facts_schema
 from hub.core.cut import needed, periods
+from hub.core.ending import Ending
 from hub.core.indicators import batch
-from hub.core.indicators.plan import plans
+from hub.core.indicators.plan import Plan, plans
 from hub.core.log import ROW_LAST, Coordinate, Incoming, Send, Source
-from hub.core.messages import Block, BlockHeader, Close, Section, decode
+from hub.core.messages import Block, BlockHeader, Section, decode, decode_as
 from hub.core.stage import Result, Series
 from hub.core.state import Overlay
 from hub.core.topics import CELLS, facts_topic
@@ -47,15 +53,38 @@ ROWS = ROW_LAST + 1
 """`seq` is message offset × ROWS + row: where a fact stands, in one number."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Book:
+    """What a bundle says about facts and cells."""
+
+    catalogue: Catalogue
+    plans: Mapping[Domain, Sequence[Plan]]
+    wholes: Mapping[Domain, Wholes]
+    schemas: Mapping[str, str]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> _Book:
+        """The book of a bundle."""
+        catalogue = bundle.catalogue
+        found = {domain: plans(catalogue, domain) for domain in Domain}
+        return cls(
+            catalogue=catalogue,
+            plans=found,
+            wholes={domain: Wholes(catalogue, own) for domain, own in found.items()},
+            schemas={
+                flow.id: facts_schema(flow) for flow in catalogue.dataflows.values()
+            },
+        )
+
+
 @dataclass(slots=True, kw_only=True)
 class _Chunk:
     """What one step has gathered and not yet folded."""
 
     start: Coordinate
-    header: BlockHeader | None = None
     clock_ms: int = 0
     generation: int = 0
-    config: bytes = bytes(32)
+    config: bytes = NONE
     facts: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
     gaps: dict[str, None] = field(default_factory=dict)
@@ -69,24 +98,17 @@ class Aggregate:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        bundles: Bundles,
         *,
         facts_key: InternalKey,
         cells_key: InternalKey,
         entropy: Callable[[int], bytes],
     ) -> None:
-        self._catalogue = catalogue
+        self._books = Books(bundles, _Book.of)
         self._facts_key = facts_key
         self._cells_key = cells_key
         self._entropy = entropy
         self._domains = {facts_topic(domain): domain for domain in Domain}
-        self._plans = {domain: plans(catalogue, domain) for domain in Domain}
-        self._wholes = {
-            domain: Wholes(catalogue, found) for domain, found in self._plans.items()
-        }
-        self._schemas = {
-            flow.id: facts_schema(flow) for flow in catalogue.dataflows.values()
-        }
 
     def step(
         self, overlay: Overlay, source: Source, messages: Sequence[Incoming]
@@ -126,18 +148,26 @@ class Aggregate:
         block = decode(message.value)
         if not isinstance(block, Block):
             return  # genesis and configuration: covered, nothing to count
-        header, sections = blocks.open(block, self._facts_key)
+        if message.aside:
+            header = decode_as(BlockHeader, block.header)
+            sections: list[Section] = []
+        else:
+            header, sections = blocks.open(block, self._facts_key)
         verdict = coverage.admit(overlay, header)
         if verdict.action == "gap":
             chunk.gaps[header.source.name] = None
         if verdict.action != "apply":
             return
         coverage.advance(overlay, header)
+        if message.aside:
+            chunk.counts["blocks_total", (("outcome", "aside"),)] += 1
+            return
         chunk.clock_ms = max(chunk.clock_ms, header.clock_ms)
-        chunk.generation, chunk.config = header.generation, header.config
+        chunk.generation = header.generation
+        chunk.config = self._books.newer(chunk.config, header.config)
         if header.kind == "close":
-            close, _ = blocks.close_of(sections)
-            self._close(overlay, domain, chunk, message.offset, close)
+            ending = blocks.ending_of(header, sections)
+            self._close(overlay, domain, chunk, message.offset, ending)
             return
         for section in sections:
             self._gather(chunk, message.offset, verdict.after, section)
@@ -145,14 +175,15 @@ class Aggregate:
     def _gather(
         self, chunk: _Chunk, offset: int, after: Coordinate, section: Section
     ) -> None:
-        rows = blocks.rows(section, self._schemas[section.name])
+        book = self._books.of(chunk.config)
+        rows = blocks.rows(section, book.schemas[section.name])
         rows = coverage.unseen(rows, after)
         if not rows.height:
             return
         at = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
         rows = rows.with_columns((at + offset * ROWS).alias("seq"))
         chunk.facts.setdefault(section.name, []).append(rows)
-        flow = self._catalogue.dataflows[section.name]
+        flow = book.catalogue.dataflows[section.name]
         if not flow.quiet:
             chunk.counts["facts_total", (("dataflow", flow.id),)] += rows.height
 
@@ -162,12 +193,14 @@ class Aggregate:
         domain: Domain,
         chunk: _Chunk,
         offset: int,
-        close: Close,
+        ending: Ending,
     ) -> None:
         """Everything before the marker, its snapshot, and "complete"."""
         before = Coordinate(offset=offset - 1, row=ROW_LAST)
         self._flush(overlay, domain, chunk, before)
-        rows = self._snapshot(overlay, domain, close)
+        rows = snapshot.EMPTY
+        if not ending.void:
+            rows = self._snapshot(overlay, domain, ending)
         origin = [
             pl.lit(offset, dtype=pl.Int64).alias("origin_offset"),
             pl.int_range(1, pl.len() + 1, dtype=pl.Int32).alias("origin_row"),
@@ -179,23 +212,28 @@ class Aggregate:
                 to=Coordinate(offset=offset, row=rows.height),
                 clock_ms=chunk.clock_ms,
                 sections=(section,) if rows.height else (),
+                config=ending.config,
             ),
             Part(
                 kind="complete",
                 to=Coordinate(offset=offset, row=ROW_LAST),
                 clock_ms=chunk.clock_ms,
-                close=close,
+                close=ending.close,
                 count=rows.height,
+                void=ending.void,
+                absent=ending.absent,
+                config=ending.config,
             ),
         ]
 
-    def _snapshot(self, overlay: Overlay, domain: Domain, close: Close) -> pl.DataFrame:
-        named = set(needed(self._catalogue, close))
+    def _snapshot(
+        self, overlay: Overlay, domain: Domain, ending: Ending
+    ) -> pl.DataFrame:
+        close, book = ending.close, self._books.of(ending.config)
+        named = set(needed(book.catalogue, close))
         found = [
-            snapshot.snapshot(
-                overlay, plan, periods(self._catalogue, plan.table, close)
-            )
-            for plan in self._plans[domain]
+            snapshot.snapshot(overlay, plan, periods(book.catalogue, plan.table, close))
+            for plan in book.plans[domain]
             if plan.table.id in named and close.vintage in plan.vintages
         ]
         return pl.concat([snapshot.EMPTY, *found])
@@ -218,7 +256,13 @@ class Aggregate:
             ]
             sections = (("cells", rows.with_columns(origin), cells.SCHEMA),)
         chunk.parts.append(
-            Part(kind="rows", to=to, clock_ms=chunk.clock_ms, sections=sections)
+            Part(
+                kind="rows",
+                to=to,
+                clock_ms=chunk.clock_ms,
+                sections=sections,
+                config=chunk.config,
+            )
         )
         chunk.facts.clear()
 
@@ -229,13 +273,14 @@ class Aggregate:
             name: batch.with_identity(pl.concat(frames))
             for name, frames in chunk.facts.items()
         }
-        for plan in self._plans[domain]:
+        book = self._books.of(chunk.config)
+        for plan in book.plans[domain]:
             if plan.dataflow in facts and not plan.whole:
                 found.append(batch.cells_of(plan, facts[plan.dataflow]))
                 if plan.contributes:
                     given = batch.shares_of(plan, facts[plan.dataflow])
                     shares.fold(overlay, plan, given)
-        for plan, whole in self._wholes[domain].change(overlay, facts):
+        for plan, whole in book.wholes[domain].change(overlay, facts):
             found.append(batch.whole_cells(plan, whole))
             if plan.contributes:
                 given = batch.shares_of(plan, whole.rows(plan))

@@ -11,6 +11,5 @@ from __future__ import annotations
 from hub.core.dedupe.flows import Flow, flows, rules_of
 from hub.core.dedupe.recount import active_facts
 from hub.core.dedupe.stage import Dedupe
-from hub.core.dedupe.step import Skips
 
-__all__ = ["Dedupe", "Flow", "Skips", "active_facts", "flows", "rules_of"]
+__all__ = ["Dedupe", "Flow", "active_facts", "flows", "rules_of"]

@@ -6,6 +6,8 @@ Rules (design: delivery, rules 5, 6 and 8):
   key; the rows that count, as they came; facts that begin without a row, by dataflow
   and record key. In one message they are numbered from 1 on. A close that completes
   takes the number 0, or the next one if rows were released before it.
+- A message that releases more than one step may goes on in the next one, and its
+  numbers with it.
 - A fact goes to the partition of its person, and a retraction after it to the same.
 - Every partition gets every part, also where nothing changed.
 
@@ -23,8 +25,8 @@ import polars as pl
 from hub.core import blocks
 from hub.core.blocks import Part
 from hub.core.dedupe.flows import Flow, dataflow_in
+from hub.core.ending import Ending
 from hub.core.log import PARTITIONS_FACTS, ROW_LAST, Coordinate
-from hub.core.messages import Close
 
 PERSON_SIZE = 16
 LAST_BYTE = 3
@@ -59,18 +61,35 @@ def partition_of(person: bytes) -> int:
 class Changes:
     """The changes of one step."""
 
-    def __init__(self, flows: Mapping[str, Flow], reached: Coordinate) -> None:
-        self._flows = flows
-        self._reached = reached
+    def __init__(self, start: Coordinate) -> None:
+        self._covered = self._reached = start
+        self._offset = start.offset
         self._next = 1
         self._frames: dict[str, list[pl.DataFrame]] = {}
         self._parts: list[list[Part]] = [[] for _ in range(PARTITIONS_FACTS)]
         self.clock_ms = 0
 
-    def begin(self, offset: int) -> None:
-        """Go on to the message at `offset`."""
+    @property
+    def reached(self) -> Coordinate:
+        """Up to where changes were made."""
+        return self._reached
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The message under way and the number of its next change."""
+        return self._offset, self._next
+
+    def label(self, config: bytes, flows: Mapping[str, Flow]) -> None:
+        """Go on under a bundle and with its dataflows."""
+        if self._frames:
+            self._cut(self._reached)
+        self._config = config
+        self._flows = flows
+
+    def begin(self, offset: int, number: int = 0) -> None:
+        """Go on to the message at `offset`, or with what is left of it."""
         self._offset = offset
-        self._next = 0
+        self._next = number
 
     def fold(self, flow: Flow, fold: Fold, clock_ms: int) -> None:
         """Add the changes of a batch."""
@@ -84,14 +103,23 @@ class Changes:
         if self._next > 1:
             self._reached = Coordinate(offset=self._offset, row=self._next - 1)
 
-    def close(self, close: Close) -> None:
-        """Add a close that is complete: everything before it belongs to its cut."""
+    def close(self, ending: Ending) -> None:
+        """Add a cut that is complete, or void: what is before it belongs to it."""
         if self._frames:
             self._cut(self._reached)
         at = Coordinate(offset=self._offset, row=self._next)
+        part = Part(
+            kind="close",
+            to=at,
+            clock_ms=self.clock_ms,
+            close=ending.close,
+            void=ending.void,
+            absent=ending.absent,
+            config=ending.config,
+        )
         for parts in self._parts:
-            parts.append(Part(kind="close", to=at, clock_ms=self.clock_ms, close=close))
-        self._reached = at
+            parts.append(part)
+        self._covered = self._reached = at
         self._next += 1
 
     def end(self) -> None:
@@ -102,7 +130,8 @@ class Changes:
         self, seal: Callable[[Sequence[Part]], list[bytes]]
     ) -> list[tuple[int, bytes]]:
         """The blocks for every partition: (partition, value)."""
-        self._cut(self._reached)
+        if self._covered < self._reached:
+            self._cut(self._reached)
         return [
             (partition, value)
             for partition, parts in enumerate(self._parts)
@@ -142,6 +171,7 @@ class Changes:
                 if chosen.height:
                     sections[partition].append((name, chosen, schema))
         self._frames = {}
+        self._covered = to
         for parts, tables in zip(self._parts, sections, strict=True):
             parts.append(
                 Part(
@@ -149,6 +179,7 @@ class Changes:
                     to=to,
                     clock_ms=self.clock_ms,
                     sections=tuple(tables),
+                    config=self._config,
                 )
             )
 

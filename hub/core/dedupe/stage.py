@@ -17,14 +17,15 @@ from itertools import islice
 
 from hub.core import blocks, topics
 from hub.core.blocks import InternalKey
-from hub.core.catalogue.model import Catalogue, Domain
+from hub.core.bundle import Books, Bundle, Bundles
+from hub.core.catalogue.model import Domain
 from hub.core.dedupe.flows import flows, rules_of
 from hub.core.dedupe.statements import signed
-from hub.core.dedupe.step import Setting, Skips, Step
+from hub.core.dedupe.step import Setting, Step
 from hub.core.envelope.seal import seal_to_member
 from hub.core.errors import EnvelopeError, InvalidError
-from hub.core.keys import KeyRegistry, SigningKey
-from hub.core.log import ROW_LAST, Coordinate, Incoming, Send, Source
+from hub.core.keys import SigningKey
+from hub.core.log import Incoming, Send, Source
 from hub.core.messages import ROWS_MAX, Decision, Statement, encode
 from hub.core.stage import Result
 from hub.core.state import Overlay
@@ -37,66 +38,46 @@ class Dedupe:
 
     def __init__(
         self,
+        bundles: Bundles,
         *,
-        catalogue: Catalogue,
-        registry: KeyRegistry,
         records: InternalKey,
         facts: InternalKey,
         statement: SigningKey,
         entropy: Callable[[int], bytes],
-        skips: Skips | None = None,
     ) -> None:
         """Prepare every domain.
 
         Args:
-            catalogue: The bundle's catalogue.
-            registry: Public keys; statements are sealed to their ministries' keys.
-            records: InternalKey of the arrow from intake.
+            bundles: Every bundle this worker holds.
+            records: Key of the arrow from intake.
             facts: Key of the arrow to aggregate.
             statement: The hub's statement key.
             entropy: Source of nonces.
-            skips: Signed skips of the bundles that workers may meet.
         """
-        self._catalogue = catalogue
-        self._registry = registry
+        self._records = records
         self._facts = facts
         self._statement = statement
         self._entropy = entropy
-        every = flows(catalogue)
-        self._settings: dict[str, tuple[Domain, Setting]] = {}
-        for domain in Domain:
-            own = {id_: flow for id_, flow in every.items() if flow.domain == domain}
-            names = (f"{t}/{p}" for t, p in topics.sources(catalogue, domain))
-            setting = Setting(
-                flows=own,
-                expected=frozenset(names),
-                quiet=any(flow.quiet for flow in own.values()),
-                rules=rules_of(catalogue, domain),
-                key=records,
-                skips=skips or {},
-            )
-            self._settings[topics.records_topic(domain)] = domain, setting
+        self._domains = {topics.records_topic(domain): domain for domain in Domain}
+        self._books = {
+            domain: Books(bundles, partial(setting, domain)) for domain in Domain
+        }
 
     def step(
         self, overlay: Overlay, source: Source, messages: Sequence[Incoming]
     ) -> Result:
         """Fold consecutive messages of one records topic into the overlay."""
-        found = self._settings.get(source.topic)
-        if found is None:
-            raise InvalidError(f"dedupe does not read {source.topic}")
-        domain, setting = found
-        start = Coordinate(offset=messages[0].offset - 1, row=ROW_LAST)
-        step = Step(setting, overlay, start)
+        domain = self._domain(source.topic)
+        step = Step(self._books[domain], overlay, self._records, messages)
         told: list[Send] = []
-        step.open_diary(partial(self._tell, told, step, quiet=setting.quiet))
-        for message in messages:
-            step.take(message)
-        step.finish()
+        step.open_diary(partial(self._tell, told, step))
+        taken = step.run(messages)
+        step.close()
         seal = partial(
             blocks.seal,
             stage=self.name,
             source=source,
-            start=start,
+            start=step.start,
             config=step.config,
             generation=step.generation,
             key=self._facts,
@@ -112,7 +93,15 @@ class Dedupe:
             counts=dict(step.counts),
             gauges=step.gauges(source.name),
             gaps=tuple(sorted(step.gaps)),
+            taken=taken,
+            more=step.more,
         )
+
+    def _domain(self, topic: str) -> Domain:
+        found = self._domains.get(topic)
+        if found is None:
+            raise InvalidError(f"dedupe does not read {topic}")
+        return found
 
     def _tell(
         self,
@@ -121,13 +110,12 @@ class Dedupe:
         ministry: str,
         day: str,
         all_: Iterator[Decision],
-        *,
-        quiet: bool,
     ) -> bool:
         """Sign, seal and queue a ministry's statements; False without its key."""
-        member = self._catalogue.members[ministry].member
+        found = step.setting
+        member = found.members[ministry]
         try:
-            key_id, public = self._registry.recipient(member)
+            key_id, public = found.registry.recipient(member)
         except EnvelopeError:
             return False
         while decisions := tuple(islice(all_, ROWS_MAX)):
@@ -140,7 +128,7 @@ class Dedupe:
             )
             plain = signed(statement, self._statement.private)
             sealed = seal_to_member(
-                "statement", member, key_id, public, plain, quiet=quiet
+                "statement", member, key_id, public, plain, quiet=found.quiet
             )
             told.append(
                 Send(
@@ -151,3 +139,19 @@ class Dedupe:
                 )
             )
         return True
+
+
+def setting(domain: Domain, bundle: Bundle) -> Setting:
+    """What a bundle says about a domain."""
+    catalogue = bundle.catalogue
+    own = {id_: flow for id_, flow in flows(catalogue).items() if flow.domain == domain}
+    names = (f"{topic}/{part}" for topic, part in topics.sources(catalogue, domain))
+    return Setting(
+        flows=own,
+        expected=frozenset(names),
+        quiet=any(flow.quiet for flow in own.values()),
+        rules=rules_of(catalogue, domain),
+        skips=bundle.skips.of_cuts(),
+        members={name: one.member for name, one in catalogue.members.items()},
+        registry=bundle.registry,
+    )

@@ -6,18 +6,21 @@ Rules (design: delivery, rules 5, 6 and 8):
   named, and it comes again from a healthy writer. One that is covered is dropped.
 - Every block is opened, and so authenticated, before anything in it is believed.
 - A source that waits behind a marker is held, and goes on when the marker is complete.
+- The newest bundle that any block names is the one in force here.
+- Of a message that a signed skip sets aside only the coverage counts.
 
 State, besides that of the ledger, the register, the diary, markers and coverage: ``g``
-→ bundle, generation and clock of the newest block, and the sources with a gap.
+→ bundle, generation and clock of the newest block, the sources with a gap, and where a
+message stopped that has more to release.
 
-Bound: a message releases held rows until :data:`RELEASE_ROWS` is exceeded; what is left
-goes on with the messages that follow.
+Bound: a step releases held rows until :data:`RELEASE_ROWS` is exceeded; what is left of
+the message is the next step's first work. No later message is looked at before.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import ormsgpack
@@ -25,6 +28,7 @@ import polars as pl
 
 from hub.core import blocks, coverage, topics
 from hub.core.blocks import InternalKey
+from hub.core.bundle import NONE, Books
 from hub.core.dedupe.changes import Changes
 from hub.core.dedupe.desk import Desk
 from hub.core.dedupe.flows import Flow
@@ -32,8 +36,10 @@ from hub.core.dedupe.ledger import OUTCOMES, Batch
 from hub.core.dedupe.people import resolve
 from hub.core.dedupe.statements import Diary, Tell
 from hub.core.errors import InvalidError
-from hub.core.log import Coordinate, Incoming
+from hub.core.keys import KeyRegistry
+from hub.core.log import ROW_LAST, Coordinate, Incoming
 from hub.core.markers import Alignment
+from hub.core.markers import Rules as MarkerRules
 from hub.core.messages import (
     Block,
     BlockHeader,
@@ -49,47 +55,77 @@ from hub.core.state import Overlay
 GENERAL = b"g"
 RELEASE_ROWS = 200_000
 
-Skips = Mapping[bytes, frozenset[tuple[bytes, str]]]
-"""Signed skips by the bundle that holds them: digest -> {(marker, topic/partition)}."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What the steps of one domain share.
+    """What a bundle says about one domain.
 
     Attributes:
         flows: Dataflows that may come, by id.
         expected: Sources every marker has to come from, as ``topic/partition``.
         quiet: Nothing is counted aloud about persons of this domain.
         rules: How its persons are joined.
-        key: The key of the arrow from intake.
+        skips: Signed skips: (marker, ``topic/partition``).
+        members: X-Road ids of ministries, by short id.
+        registry: Public keys.
     """
 
     flows: Mapping[str, Flow]
     expected: frozenset[str]
     quiet: bool
     rules: Rules
-    key: InternalKey = field(repr=False)
-    skips: Skips
+    skips: frozenset[tuple[bytes, str]]
+    members: Mapping[str, str] = field(repr=False)
+    registry: KeyRegistry = field(repr=False)
+
+
+def alignment(overlay: Overlay, books: Books[Setting]) -> Alignment:
+    """The markers under way in a domain."""
+    rules = MarkerRules(
+        expected=lambda config: books.of(config).expected, newer=books.newer
+    )
+    return Alignment(overlay, rules)
 
 
 class Step:
-    """One call of the stage; `take` every message, then read the results."""
+    """One call of the stage; `run` it over messages, then read the results."""
 
-    def __init__(self, setting: Setting, overlay: Overlay, before: Coordinate) -> None:
-        self._setting = setting
+    def __init__(
+        self,
+        books: Books[Setting],
+        overlay: Overlay,
+        key: InternalKey,
+        messages: Sequence[Incoming],
+    ) -> None:
+        self._books = books
+        self._key = key
         self._desk = Desk(overlay)
-        self._alignment = Alignment(self._desk, setting.expected)
-        self.changes = Changes(setting.flows, before)
+        self._alignment = alignment(self._desk, books)
         self.counts: Counter[Series] = Counter()
-        self.config, self.generation, self.clock_ms = bytes(32), 0, 0
+        self.config, self.generation, self.clock_ms = NONE, 0, 0
         self.gaps: set[str] = set()
+        self._owing: tuple[int, ...] = ()
+        self._rows = 0
         stored = self._desk.get(GENERAL)
         if stored is not None:
             general = ormsgpack.unpackb(stored)
-            self.config, self.generation, self.clock_ms, gaps = general
-            self.gaps = set(gaps)
+            self.config, self.generation, self.clock_ms, gaps, owing = general
+            self.gaps, self._owing = set(gaps), tuple(owing)
+        self.start = self._begin(messages)
+        self.changes = Changes(self.start)
         self.changes.clock_ms = self.clock_ms
+        self._setting = books.of(self.config)
+        self.changes.label(self.config, self._setting.flows)
+
+    @property
+    def setting(self) -> Setting:
+        """What is in force."""
+        return self._setting
+
+    @property
+    def more(self) -> bool:
+        """Whether the last message has more to release."""
+        return bool(self._owing)
 
     def open_diary(self, tell: Tell) -> None:
         """Statements that fall due from now on go to `tell`."""
@@ -103,7 +139,9 @@ class Step:
         }
         waiting = self._alignment.waiting
         if waiting or self._alignment.changed:
-            awaited = Counter(name for names in waiting.values() for name in names)
+            awaited = Counter(
+                name for one in waiting if one.close for name in one.sources
+            )
             for name in sorted(self._setting.expected):
                 ministry, flow = topics.parse_ministry(name.rpartition("/")[0])
                 labels = (("dataflow", flow), ("ministry", ministry), label)
@@ -111,32 +149,69 @@ class Step:
                 gauges["close_waits", labels] = held + awaited[name]
         return gauges
 
-    def take(self, message: Incoming) -> None:
-        """Fold one message."""
-        self.changes.begin(message.offset)
-        value = decode(message.value)
-        if isinstance(value, Block):
-            header, sections = blocks.open(value, self._setting.key)
-            after = self._admit(header)
-            if after is not None:
-                self._note(header)
-                if self._alignment.free(header.source.name):
-                    self._handle(header, sections, after)
-                else:
-                    held = ormsgpack.packb((after.offset, after.row, message.value))
-                    self._alignment.hold(header.source.name, held)
-                self._release()
-        elif isinstance(value, Genesis):
-            self.generation = value.generation
-        self.changes.end()
+    def run(self, messages: Sequence[Incoming]) -> int:
+        """Fold messages; how many were taken, the last one perhaps not to its end."""
+        if self._owing:
+            offset, number = self._owing[:2]
+            self.changes.begin(offset, number)
+            if not self._finish():
+                return 0
+        for taken, message in enumerate(messages, 1):
+            self.changes.begin(message.offset)
+            self._take(message)
+            if not self._finish():
+                return taken
+        return len(messages)
 
-    def finish(self) -> None:
+    def close(self) -> None:
         """Write everything into the overlay."""
         self._diary.save()
         self._alignment.save()
-        general = (self.config, self.generation, self.clock_ms, sorted(self.gaps))
+        general = (
+            self.config,
+            self.generation,
+            self.clock_ms,
+            sorted(self.gaps),
+            self._owing,
+        )
         self._desk.put(GENERAL, ormsgpack.packb(general))
         self._desk.flush()
+
+    def _begin(self, messages: Sequence[Incoming]) -> Coordinate:
+        """After which coordinate this step's outputs begin."""
+        if self._owing:
+            return Coordinate(offset=self._owing[2], row=self._owing[3])
+        return Coordinate(offset=messages[0].offset - 1, row=ROW_LAST)
+
+    def _finish(self) -> bool:
+        """Release what the message under way frees; false if there is more of it."""
+        if self._release():
+            self.changes.end()
+            self._owing = ()
+            return True
+        reached = self.changes.reached
+        self._owing = (*self.changes.place, reached.offset, reached.row)
+        return False
+
+    def _take(self, message: Incoming) -> None:
+        value = decode(message.value)
+        if isinstance(value, Genesis):
+            self.generation = value.generation
+        if not isinstance(value, Block):
+            return
+        if message.aside:
+            self._admit(decode_as(BlockHeader, value.header))
+            self._count("blocks_total", outcome="aside")
+            return
+        header, sections = blocks.open(value, self._key)
+        after = self._admit(header)
+        if after is None:
+            return
+        self._note(header)
+        if self._alignment.free(header.source.name):
+            self._handle(header, sections, after)
+        else:
+            self._alignment.hold(header.source.name, after, message.value)
 
     def _admit(self, header: BlockHeader) -> Coordinate | None:
         """After which coordinate the block counts, None if it does not."""
@@ -153,21 +228,31 @@ class Step:
         return verdict.after
 
     def _note(self, header: BlockHeader) -> None:
-        self.config, self.generation = header.config, header.generation
+        self.generation = header.generation
         self.clock_ms = max(self.clock_ms, header.clock_ms)
         self.changes.clock_ms = self.clock_ms
         self._diary.clock(self.clock_ms)
-        self._alignment.skip(self._setting.skips.get(header.config, frozenset()))
+        newer = self._books.newer(self.config, header.config)
+        if newer != self.config:
+            self._setting = self._books.of(newer)
+            self._alignment.join(self.config, newer, self.clock_ms)
+            self.config = newer
+            self.changes.label(newer, self._setting.flows)
+        self._alignment.skip(self._setting.skips)
 
     def _handle(
         self, header: BlockHeader, sections: list[Section], after: Coordinate
     ) -> int:
         """Fold a block that waits for nothing; how many rows it had."""
         name = header.source.name
+        self._alignment.reached(name, header.config)
         if header.kind == "close":
             close, _ = blocks.close_of(sections)
-            for _ in self._alignment.mark(name, close):
+            clock_ms = header.clock_ms
+            for void in self._alignment.mark(name, close, header.config, clock_ms):
+                self.changes.close(void)
                 self._count("markers_total", outcome="void")
+            self._alignment.skip(self._setting.skips)
             return 0
         count = 0
         for section in sections:
@@ -208,23 +293,27 @@ class Step:
             for word, count in persons.items():
                 self._count("persons_total", count, outcome=word)
 
-    def _release(self) -> None:
-        """Emit complete closes and go on with what they held back."""
-        rows = 0
+    def _release(self) -> bool:
+        """Emit complete cuts and go on with what they held back; false if it is much.
+
+        How much a step releases moves no coordinate: all of it belongs to the message
+        under way.
+        """
         while True:
-            close = self._alignment.complete()
-            if close is not None:
-                self.changes.close(close)
+            ending = self._alignment.complete()
+            if ending is not None:
+                self.changes.close(ending)
                 self._diary.tell_all()
                 self._count("markers_total", outcome="complete")
                 continue
-            held = self._alignment.next() if rows < RELEASE_ROWS else None
+            if self._rows >= RELEASE_ROWS:
+                return not self._alignment.ready
+            held = self._alignment.next()
             if held is None:
-                return
-            offset, row, value = ormsgpack.unpackb(held[1])
-            block = decode_as(Block, value)
-            header, sections = blocks.open(block, self._setting.key)
-            rows += self._handle(header, sections, Coordinate(offset=offset, row=row))
+                return True
+            _, after, value = held
+            header, sections = blocks.open(decode_as(Block, value), self._key)
+            self._rows += self._handle(header, sections, after)
 
     def _count(self, name: str, count: int = 1, **labels: str) -> None:
         if count:

@@ -5,8 +5,9 @@ State (keys are the letter and what follows):
 - ``b`` source|place → snapshot rows of a partition that has not said "complete";
 - ``m`` marker, source|place → rows of a complete snapshot;
 - ``k`` marker, source → empty: that snapshot is complete;
-- ``n`` marker → the marker, while its cut is not whole;
-- ``d`` marker → empty: released.
+- ``n`` marker → what is known of its cut while that is not released; ``o`` → how many
+  cuts were given a turn;
+- ``d`` marker → empty: released, or void.
 
 Rules (delivery, rule 8):
 
@@ -14,27 +15,51 @@ Rules (delivery, rule 8):
   it states must be there.
 - A cut is whole when every partition that its tables need is complete. What comes for a
   released marker is dropped.
+- A cut has its turn in the order in which one partition, which every cut needs, is
+  complete for them.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 
+import ormsgpack
 import polars as pl
 
 from hub.core import avro, blocks, cells
 from hub.core.catalogue.model import Domain
 from hub.core.coverage import unseen
+from hub.core.ending import Ending
 from hub.core.errors import LogError
 from hub.core.log import Coordinate, Source
-from hub.core.messages import INFLATED_BYTES_MAX, Close, Section, decode, encode
+from hub.core.messages import INFLATED_BYTES_MAX, Close, Section, decode_as, encode
 from hub.core.state import Overlay
-from hub.core.topics import facts_topic
+from hub.core.topics import facts_topic, parse_ministry
 
-BUFFERED, KEPT, COMPLETE, WAITING, DONE = b"b", b"m", b"k", b"n", b"d"
+BUFFERED, KEPT, COMPLETE, WAITING, TURNS, DONE = b"b", b"m", b"k", b"n", b"o", b"d"
+FIRST = f"{facts_topic(Domain.NONE)}/0"
+"""The partition whose order is the order of cuts."""
+
 MARKER_SIZE = 16
 _PLACE = struct.Struct(">qi")
 _COUNT = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A cut that is not released.
+
+    Attributes:
+        config: Digest of the bundle it is computed under.
+        turn: Its place in the order of cuts; 0 before it has one.
+        absent: (member, dataflow) that it goes on without.
+    """
+
+    close: Close
+    config: bytes
+    turn: int = 0
+    absent: frozenset[tuple[str, str]] = frozenset()
 
 
 def hold(
@@ -53,8 +78,8 @@ def hold(
     overlay.put(key, _COUNT.pack(count) + container)
 
 
-def complete(overlay: Overlay, source: Source, close: Close, count: int) -> None:
-    """Hand a partition's rows to their cut.
+def complete(overlay: Overlay, source: Source, ending: Ending) -> None:
+    """Hand a partition's rows to their cut, or forget a cut that is void.
 
     Raises:
         LogError: Rows of the snapshot are missing.
@@ -62,11 +87,15 @@ def complete(overlay: Overlay, source: Source, close: Close, count: int) -> None
     prefix = _buffer(source)
     held = list(overlay.scan(prefix))
     found = sum(_COUNT.unpack_from(value)[0] for _, value in held)
-    if found != count:
+    if found != ending.count:
         raise LogError(
-            f"{source.name}: {found} snapshot rows of {count} are here; rebuild"
+            f"{source.name}: {found} snapshot rows of {ending.count} are here; rebuild"
             " release from the start of the cells topic"
         )
+    close = ending.close
+    if ending.void:
+        finish(overlay, close.marker)
+        return
     released = overlay.get(DONE + close.marker) is not None
     for key, value in held:
         overlay.delete(key)
@@ -75,13 +104,39 @@ def complete(overlay: Overlay, source: Source, close: Close, count: int) -> None
             overlay.put(name, value)
     if not released:
         overlay.put(COMPLETE + close.marker + source.name.encode(), b"")
-        overlay.put(WAITING + close.marker, encode(close))
+        _wait(overlay, source, ending)
 
 
-def waiting(overlay: Overlay) -> list[Close]:
-    """The markers whose cut is not released, by marker."""
-    found = [decode(value) for _, value in overlay.scan(WAITING)]
-    return [close for close in found if isinstance(close, Close)]
+def _wait(overlay: Overlay, source: Source, ending: Ending) -> None:
+    """Keep what a partition says about its cut."""
+    key = WAITING + ending.close.marker
+    stored = overlay.get(key)
+    turn, absent = 0, frozenset[tuple[str, str]]()
+    if stored is not None:
+        known = _read(stored)
+        turn, absent = known.turn, known.absent
+    if source.name == FIRST:
+        turn = int.from_bytes(overlay.get(TURNS) or b"", "big") + 1
+        overlay.put(TURNS, turn.to_bytes(8, "big"))
+    names = {parse_ministry(one.source.rpartition("/")[0]) for one in ending.absent}
+    packed = (encode(ending.close), ending.config, turn, sorted(absent | names))
+    overlay.put(key, ormsgpack.packb(packed))
+
+
+def _read(stored: bytes) -> Waiting:
+    close, config, turn, absent = ormsgpack.unpackb(stored)
+    return Waiting(
+        close=decode_as(Close, close),
+        config=config,
+        turn=turn,
+        absent=frozenset((member, flow) for member, flow in absent),
+    )
+
+
+def waiting(overlay: Overlay) -> list[Waiting]:
+    """The cuts that are not released, by turn; those without one at the end."""
+    found = [_read(value) for _, value in overlay.scan(WAITING)]
+    return sorted(found, key=lambda one: (not one.turn, one.turn, one.close.marker))
 
 
 def arrived(overlay: Overlay, marker: bytes) -> set[tuple[Domain, int]]:
@@ -113,7 +168,7 @@ def rows_of(overlay: Overlay, marker: bytes) -> pl.DataFrame:
 
 
 def finish(overlay: Overlay, marker: bytes) -> None:
-    """Forget a released cut but for its name."""
+    """Forget a cut but for its name."""
     for kind in (KEPT, COMPLETE, WAITING):
         for key, _ in list(overlay.scan(kind + marker)):
             overlay.delete(key)

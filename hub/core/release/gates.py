@@ -7,12 +7,13 @@ Rules (docs/data-path.md, "Release"; design: statistics):
   the one around it; likewise each further period that the figure rests on.
 - What closes stays is not waited for: a closing that comes later is a correction.
 - One member that has not declared makes the period missing, for all its places.
+- A provider that a signed skip left out of the cut counts as one that has not declared.
 - Declarations themselves are not gated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from hub.core.catalogue.model import Catalogue, Dataflow, Table
 from hub.core.cells import Cell
@@ -31,6 +32,8 @@ def delivered(
     period: str,
     declarations: Declarations,
     vintage: str = "P",
+    *,
+    absent: Collection[tuple[str, str]] = (),
 ) -> bool:
     """Whether a table with a dataflow is complete for a period, in a vintage."""
     flows = [catalogue.dataflows[str(table.dataflow)]]
@@ -39,7 +42,8 @@ def delivered(
     if table.joined is not None:
         flows.append(catalogue.dataflows[table.joined.dataflow])
     return all(
-        _declared(flow, member.id, label, table.frequency, declarations)
+        (member.id, flow.id) not in absent
+        and _declared(flow, member.id, label, table.frequency, declarations)
         for label in rests_on(table, period, vintage)
         for flow in flows
         for member in catalogue.members.values()

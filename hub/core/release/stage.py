@@ -1,15 +1,14 @@
 """Release: ``hub.cells`` to signed vintages.
 
-Rules (delivery, rule 8; docs/data-path.md, "Release"):
+Rules (delivery, rules 8 and 10; docs/data-path.md, "Release"):
 
 - Only complete snapshots count: a vintage is a pure function of the log, and the same
   marker gives the same bytes, whatever the chunks.
-- Order of a cut: whole tables, protection, rates from published parts, observations,
-  then one manifest a table.
-- A period that a provider has not declared is missing, never zero.
-- A cell below zero is a fault: it is counted aloud and shown nowhere.
-- Figures drawn under another secret or other numbers than those before them, of the
-  same period or the one before, are marked as a break.
+- Cuts are released in the order in which the first partition of domain NONE, which
+  every cut needs, has answered their markers: what one cut may show depends on those
+  before it. A later cut never overtakes one that waits.
+- A cut is computed under its own bundle (:mod:`hub.core.release.office`).
+- A marker that is void in any domain is forgotten.
 
 State: see :mod:`hub.core.release.collect` and :mod:`hub.core.release.ledger`.
 """
@@ -17,37 +16,18 @@ State: see :mod:`hub.core.release.collect` and :mod:`hub.core.release.ledger`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-import polars as pl
-
-from hub.core import blocks, coverage, cut
+from hub.core import blocks, coverage
 from hub.core.blocks import InternalKey
-from hub.core.catalogue.model import Catalogue, Measure, Table
-from hub.core.disclosure import rules
-from hub.core.disclosure.figures import ABSENT, BREAK, INTERNAL, Figure, Place
-from hub.core.disclosure.protect import protect
-from hub.core.indicators import timeline
+from hub.core.bundle import Books, Bundle, Bundles
 from hub.core.keys import SigningKey
 from hub.core.log import Incoming, Send, Source
-from hub.core.messages import Block, Close, decode
-from hub.core.period import parse
-from hub.core.release import (
-    assemble,
-    collect,
-    components,
-    gates,
-    inventory,
-    ledger,
-    publish,
-    utility,
-)
-from hub.core.release.utility import Utility
+from hub.core.messages import Block, BlockHeader, Section, decode, decode_as
+from hub.core.release import collect
+from hub.core.release.office import Office
 from hub.core.stage import Result, Series
 from hub.core.state import Overlay
-
-Figures = dict[Place, Figure]
 
 
 class Release:
@@ -57,22 +37,20 @@ class Release:
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        bundles: Bundles,
         *,
         cells_key: InternalKey,
         secret: bytes,
         signer: SigningKey,
     ) -> None:
-        self._catalogue = catalogue
+        def office(bundle: Bundle) -> Office:
+            return Office(bundle.catalogue, secret=secret, signer=signer)
+
+        self._offices = Books(bundles, office)
+        # A policy that cannot keep its promise is found out here, and not at a cut.
+        for newest in bundles.held()[-1:]:
+            self._offices.of(newest)
         self._cells_key = cells_key
-        self._secret = secret
-        self._signer = signer
-        self._rules = {n: rules.read(one) for n, one in catalogue.policies.items()}
-        self._epochs = {
-            n: rules.epoch(one, secret) for n, one in catalogue.policies.items()
-        }
-        for table in catalogue.tables.values():
-            rules.check(table, self._rules[table.policy])
 
     def step(
         self, overlay: Overlay, source: Source, messages: Sequence[Incoming]
@@ -84,165 +62,41 @@ class Release:
         gaps: dict[str, None] = {}
         for message in messages:
             block = decode(message.value)
-            if isinstance(block, Block):
-                sends += self._take(overlay, block, counts, gaps)
+            if isinstance(block, Block) and self._take(overlay, message, block, gaps):
+                sends += self._turns(overlay, counts)
         return Result(sends=sends, counts=dict(counts), gaps=tuple(gaps))
 
     def _take(
-        self,
-        overlay: Overlay,
-        block: Block,
-        counts: Counter[Series],
-        gaps: dict[str, None],
-    ) -> list[Send]:
-        header, sections = blocks.open(block, self._cells_key)
+        self, overlay: Overlay, message: Incoming, block: Block, gaps: dict[str, None]
+    ) -> bool:
+        """Fold one block; whether a cut may have become whole, or gone."""
+        sections: list[Section] = []
+        if message.aside:
+            header = decode_as(BlockHeader, block.header)
+        else:
+            header, sections = blocks.open(block, self._cells_key)
         verdict = coverage.admit(overlay, header)
         if verdict.action == "gap":
             gaps[header.source.name] = None
         if verdict.action != "apply":
-            return []
+            return False
         coverage.advance(overlay, header)
         for section in sections:
             if section.name == "snapshot":
                 collect.hold(overlay, header.source, header.to, section, verdict.after)
-        if header.kind != "complete":
-            return []
-        close, count = blocks.close_of(sections)
-        collect.complete(overlay, header.source, close, count)
-        missing = cut.sources(self._catalogue, close)
-        if missing - collect.arrived(overlay, close.marker):
-            return []
-        if overlay.get(collect.WAITING + close.marker) is None:
-            return []
-        return self._release(overlay, close, counts)
+        if header.kind != "complete" or message.aside:
+            return False
+        ending = blocks.ending_of(header, sections)
+        collect.complete(overlay, header.source, ending)
+        return True
 
-    def _release(
-        self, overlay: Overlay, close: Close, counts: Counter[Series]
-    ) -> list[Send]:
-        """All tables of a whole cut."""
-        quality: dict[str, Utility] = {}
-        done = self._figures(overlay, close, quality)
+    def _turns(self, overlay: Overlay, counts: Counter[Series]) -> list[Send]:
+        """Release every cut that is whole and whose turn it is."""
         sends: list[Send] = []
-        manifests: list[Send] = []
-        for name in cut.published(self._catalogue, close):
-            table = self._catalogue.tables[name]
-            found = publish.observations(self._catalogue, table, close, done[name])
-            sends += publish.figure_sends(table, found)
-            manifest = publish.manifest(
-                self._catalogue,
-                table,
-                close,
-                found,
-                quality=quality.get(name, utility.NOTHING),
-                signer=self._signer,
-            )
-            manifests.append(publish.manifest_send(manifest))
-            if not self._quiet(table):
-                counts.update(_outcomes(done[name]))
-        collect.finish(overlay, close.marker)
-        counts["vintages_total", ()] += len(manifests)
-        faults = sum(
-            one.conf == INTERNAL
-            for figures in done.values()
-            for one in figures.values()
-        )
-        if faults:
-            counts["negative_cells_total", ()] += faults
-        return sends + manifests
-
-    def _figures(
-        self, overlay: Overlay, close: Close, quality: dict[str, Utility]
-    ) -> dict[str, Figures]:
-        """Figures of every table the cut needs, parts before what is made of them."""
-        rows = collect.rows_of(overlay, close.marker)
-        by_table = {str(key[0]): part for key, part in rows.group_by("table")}
-        declarations = {
-            name: assemble.totals(
-                self._catalogue.tables[name], by_table.get(name, rows.clear())
-            )
-            for name in cut.DECLARED.values()
-        }
-        done: dict[str, Figures] = {}
-        for name in cut.needed(self._catalogue, close):
-            table = self._catalogue.tables[name]
-            periods = timeline.inside(close.period, table.frequency)
-            match table.measure:
-                case Measure.RATE | Measure.RATIO:
-                    done[name] = components.quotient(
-                        self._catalogue, table, done, periods
-                    )
-                case Measure.COMPLETENESS:
-                    done[name] = inventory.completeness(
-                        self._catalogue, table, done, periods
-                    )
-                case Measure.DISAGGREGATION:
-                    done[name] = inventory.disaggregation(self._catalogue, periods)
-                case _:
-                    part = by_table.get(name, rows.clear())
-                    done[name], quality[name] = self._counted(
-                        overlay, table, part, close, declarations
-                    )
-        return done
-
-    def _counted(
-        self,
-        overlay: Overlay,
-        table: Table,
-        rows: pl.DataFrame,
-        close: Close,
-        declarations: gates.Declarations,
-    ) -> tuple[Figures, Utility]:
-        """Figures of a table with a dataflow, and how good they are."""
-        periods = timeline.inside(close.period, table.frequency)
-        stock = table.measure is Measure.STOCK
-        reach = {str(parse(period).previous) for period in periods} | set(periods)
-        record = ledger.read(overlay, table.id, None if stock else sorted(reach))
-        found = assemble.assemble(
-            self._catalogue, table, rows, periods, record.past.sets
-        )
-        gone = {
-            period
-            for period in periods
-            if not gates.delivered(
-                self._catalogue, table, period, declarations, close.vintage
-            )
-        }
-        held = {
-            place: cell for place, cell in found.items() if place.period not in gone
-        }
-        rule, epoch = self._rules[table.policy], self._epochs[table.policy]
-        figures = protect(table, rule, held, record.past, self._secret)
-        figures |= dict.fromkeys(
-            (place for place in found if place.period in gone), ABSENT
-        )
-        seen = assemble.visible(self._catalogue, table, figures, record.seen)
-        ledger.write(overlay, table.id, figures, record, seen=seen, epoch=epoch)
-        broken = {
-            period
-            for period in periods
-            if {epoch, *ledger.epochs_at(record, period)} != {epoch}
-        }
-        marked = {
-            place: replace(figure, mark=BREAK) if place.period in broken else figure
-            for place, figure in seen.items()
-        }
-        return marked, utility.report(table, rule, marked, held)
-
-    def _quiet(self, table: Table) -> bool:
-        """Whether how many figures there are is itself a secret."""
-        flows = self._catalogue.dataflows
-        tables = self._catalogue.tables
-        parts = [table, *(tables[one.table] for one in cut.components_of(table))]
-        named = [part.dataflow for part in parts if part.dataflow is not None]
-        return any(flows[name].quiet for name in named)
-
-
-def _outcomes(figures: Mapping[Place, Figure]) -> Counter[Series]:
-    words = {"": "published", "Q": "suppressed", "O": "missing"}
-    named = Counter(words[figure.status] for figure in figures.values())
-    return Counter(
-        {
-            ("observations_total", (("outcome", word),)): number
-            for word, number in named.items()
-        }
-    )
+        for waiting in collect.waiting(overlay):
+            office = self._offices.of(waiting.config)
+            if not waiting.turn or not office.whole(overlay, waiting):
+                break
+            sends += office.release(overlay, waiting, counts)
+            collect.finish(overlay, waiting.close.marker)
+        return sends

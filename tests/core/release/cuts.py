@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.core import observation
+from hub.core.bundle import only
 from hub.core.catalogue.model import Catalogue, Domain
+from hub.core.ending import Ending
 from hub.core.keys import SigningKey
 from hub.core.log import PARTITIONS_FACTS, Incoming, Send, Source
 from hub.core.messages import Close
@@ -31,9 +33,18 @@ SIGNER = SigningKey(
 )
 
 
+class Apart(NamedTuple):
+    """One marker that ends differently in the two domains."""
+
+    mobility: Ending
+    none: Ending
+
+
 def release(catalogue: Catalogue = CATALOGUE) -> Release:
     """The stage with fixed keys."""
-    return Release(catalogue, cells_key=CELLS_KEY, secret=b"s" * 32, signer=SIGNER)
+    return Release(
+        only(catalogue), cells_key=CELLS_KEY, secret=b"s" * 32, signer=SIGNER
+    )
 
 
 def close(marker: str = "m", **changes: Any) -> Close:
@@ -83,19 +94,23 @@ def spread(name: str, rows: Sequence[dict[str, Any]]) -> list[Message]:
     return [{name: part} if part else {} for part in parts]
 
 
-def cells_log(steps: Sequence[dict[str, list[dict[str, Any]]] | Close]) -> list[Send]:
+def cells_log(steps: Sequence[Message | Apart]) -> list[Send]:
     """What aggregate sends of all partitions of MOBILITY and NONE, in turn.
 
     Args:
-        steps: Dataflow → signed facts, or a marker.
+        steps: Dataflow → signed facts, or a marker, or the marker of each domain.
     """
     sends: list[list[Send]] = []
     for domain in (Domain.MOBILITY, Domain.NONE):
         for partition in range(PARTITIONS_FACTS):
             content: list[Message] = []
             for step in steps:
-                if isinstance(step, Close):
+                if isinstance(step, Close | Ending):
                     content.append(step)
+                    continue
+                if isinstance(step, Apart):
+                    ending = step.none if domain is Domain.NONE else step.mobility
+                    content.append(ending)
                     continue
                 for name, rows in step.items():
                     if CATALOGUE.dataflows[name].domain is domain:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hub.core import observation
+from hub.core.bundle import only
 from hub.core.errors import EnvelopeError, InvalidError, LogError
 from hub.core.log import Send
 from hub.core.messages import Close
@@ -323,7 +324,8 @@ def test_a_place_of_zeros_stands_nowhere() -> None:
 def test_another_secret_or_other_numbers_break_the_series() -> None:
     """The next vintage and the next year are marked; the one after that is not."""
     memory, _ = step(release(), cells_log([YEAR, close()]))
-    other = Release(CATALOGUE, cells_key=CELLS_KEY, secret=b"t" * 32, signer=SIGNER)
+    bundles = only(CATALOGUE)
+    other = Release(bundles, cells_key=CELLS_KEY, secret=b"t" * 32, signer=SIGNER)
     # The same places of the log are new messages to a state that has seen none of them.
     kept = Memory({k: v for k, v in memory.entries.items() if k[:1] == b"p"})
     marked = close("n", vintage="R")
