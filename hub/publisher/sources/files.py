@@ -34,6 +34,7 @@ FORMS: dict[str, Adapter] = {
 }
 """Adapters of files by the name of their form."""
 
+_OBJECT = re.compile(rb"\s*(?:\{|\[\s*[\[{])")
 _INTERCHANGE = re.compile(rb"UNA[^\w\s]{2}|UN[BH][^\w\s]\w{1,14}[^\w\s]")
 _ZIP = b"PK\x03\x04"
 _FOREIGN = (
@@ -83,7 +84,7 @@ def tell(path: Path) -> str:
             raise InvalidError(f"{path}: this is {what}")
     if head.startswith(_ZIP):
         return "xlsx"
-    if head.removeprefix(codecs.BOM_UTF8).lstrip().startswith((b"{", b"[")):
+    if _OBJECT.match(head.removeprefix(codecs.BOM_UTF8)):
         return "jsonl"
     if _INTERCHANGE.search(head.translate(None, b"\r\n\0")):
         return "paxlst"

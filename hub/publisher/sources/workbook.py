@@ -5,8 +5,8 @@ Rules:
 - Sizes are judged by the package's own list before a byte is unpacked: parts, their
   sum, how much each shrinks. ``zipfile`` gives no more of a part than the list says.
 - No part may declare a document type: entities make much out of little.
-- What a sheet needs from elsewhere (names, date formats, the 1904 calendar) is read by
-  openpyxl; rows are read by :mod:`hub.publisher.sources.sheet`.
+- Of the description only what rows need is read: names of sheets, formats of dates, the
+  1904 calendar. Odd colours and broken names stop nobody.
 """
 
 from __future__ import annotations
@@ -20,9 +20,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from posixpath import dirname, join, normpath
+from xml.etree import ElementTree as ET
 
-from openpyxl.reader.excel import ExcelReader
-from openpyxl.styles.stylesheet import apply_stylesheet
+from openpyxl.styles.numbers import (
+    BUILTIN_FORMATS,
+    is_date_format,
+    is_timedelta_format,
+)
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
 from hub.core.errors import InvalidError
 
@@ -39,14 +45,16 @@ RATIO_FROM_BYTES = 16 << 20
 
 _PIECE_BYTES = 1 << 20
 _OVERLAP = 256
-_STRINGS = "xl/sharedStrings.xml"
+_BOOK = "xl/workbook.xml"
+_LOCAL_DATES = frozenset((*range(27, 37), *range(50, 59)))
+"""Formats without a text that are dates in the languages that have them."""
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]{0,99}?ref="([A-Z]+\d+:[A-Z]+\d+)"')
 _FAULTS = (
     *(zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError),
     *(AttributeError, IndexError, EOFError, NotImplementedError, SyntaxError),
     *(RuntimeError, OSError),
 )
-"""What a broken package makes ``zipfile`` and openpyxl raise."""
+"""What a broken package makes ``zipfile`` and the parser raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +164,8 @@ def _bound(path: Path, archive: zipfile.ZipFile) -> None:
         packed = max(one.compress_size, 1)
         if one.file_size > max(RATIO_FROM_BYTES, RATIO_MAX * packed):
             raise _bomb(path, one.filename, one.file_size)
-        if one.filename == _STRINGS and one.file_size > STRINGS_BYTES_MAX:
+        strings = one.filename.endswith("sharedStrings.xml")
+        if strings and one.file_size > STRINGS_BYTES_MAX:
             raise _bomb(path, one.filename, one.file_size)
     total = sum(one.file_size for one in parts)
     if total > PACKAGE_BYTES_MAX:
@@ -188,36 +197,82 @@ def _known(path: Path, names: list[str]) -> None:
 
 
 def _described(path: Path, archive: zipfile.ZipFile) -> Workbook:
-    """Sheets and formats, as openpyxl reads them."""
-    for one in archive.infolist():
-        inner = one.filename.startswith(("xl/worksheets/", "xl/media/", _STRINGS))
-        if not inner and one.file_size > MEMORY_PART_BYTES_MAX:
-            raise _bomb(path, one.filename, one.file_size)
-        if one.filename.endswith((".xml", ".rels")) and not inner:
-            head = archive.open(one).read(MEMORY_PART_BYTES_MAX)
-            if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
-                raise _entities(path, one.filename)
-    reader = ExcelReader(path, read_only=True, data_only=True, keep_links=False)
-    try:
-        # Its steps one by one: the last, which we leave out, goes through whole sheets.
-        reader.read_manifest()
-        reader.read_workbook()
-        apply_stylesheet(reader.archive, reader.wb)
-        sheets = tuple(
-            Sheet(name=one.name, part=rel.target, visible=one.state == "visible")
-            for one, rel in reader.parser.find_sheets()
-            if rel.target in reader.valid_files and "chartsheet" not in rel.Type
-        )
-        book = reader.wb
-    finally:
-        reader.archive.close()
-    names = archive.namelist()
+    """Sheets, formats and calendar."""
+    names = set(archive.namelist())
+    related = _related(path, archive, _BOOK)
+    sheets, epoch = [], CALENDAR_WINDOWS_1900
+    for one in _tree(path, archive, _BOOK).iter():
+        tag = _local(one.tag)
+        if tag == "workbookPr" and one.get("date1904") in {"1", "true"}:
+            epoch = CALENDAR_MAC_1904
+        if tag == "sheet":
+            said = {_local(key): value for key, value in one.attrib.items()}
+            kind, part = related.get(said.get("id", ""), ("", ""))
+            if kind == "worksheet" and part in names:
+                visible = said.get("state", "visible") == "visible"
+                sheets.append(Sheet(name=said["name"], part=part, visible=visible))
+    found = {kind: part for kind, part in related.values() if part in names}
+    dates, spans = _formats(path, archive, found.get("styles"))
     return Workbook(
         path=path,
         archive=archive,
-        sheets=sheets,
-        epoch=book.epoch,
-        dates=frozenset(book._date_formats),  # noqa: SLF001 - its only way to say it
-        spans=frozenset(book._timedelta_formats),  # noqa: SLF001 - the same
-        strings=_STRINGS if _STRINGS in names else None,
+        sheets=tuple(sheets),
+        epoch=epoch,
+        dates=dates,
+        spans=spans,
+        strings=found.get("sharedStrings"),
     )
+
+
+def _related(
+    path: Path, archive: zipfile.ZipFile, part: str
+) -> dict[str, tuple[str, str]]:
+    """Kind and part of what a part refers to, by id."""
+    folder = dirname(part)
+    listed = _tree(path, archive, f"{folder}/_rels/{part[len(folder) + 1 :]}.rels")
+    return {
+        one.get("Id", ""): (
+            one.get("Type", "").rpartition("/")[2],
+            normpath(join("/", folder, one.get("Target", ""))).lstrip("/"),
+        )
+        for one in listed
+    }
+
+
+def _formats(
+    path: Path, archive: zipfile.ZipFile, part: str | None
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Styles that show dates, and those of them that show lengths of time."""
+    if part is None:
+        return frozenset(), frozenset()
+    texts: dict[int, str] = dict(BUILTIN_FORMATS)
+    used: list[int] = []
+    for one in _tree(path, archive, part).iter():
+        if _local(one.tag) == "numFmt":
+            texts[int(one.get("numFmtId", -1))] = one.get("formatCode", "")
+        elif _local(one.tag) == "cellXfs":
+            used = [int(style.get("numFmtId", 0)) for style in one]
+    dates, spans = set(), set()
+    for style, number in enumerate(used):
+        text = texts.get(number, "")
+        if number in _LOCAL_DATES or is_date_format(text):
+            dates.add(style)
+        if is_timedelta_format(text):
+            dates.add(style)
+            spans.add(style)
+    return frozenset(dates), frozenset(spans)
+
+
+def _tree(path: Path, archive: zipfile.ZipFile, part: str) -> ET.Element:
+    """A part that is read as a whole."""
+    if archive.getinfo(part).file_size > MEMORY_PART_BYTES_MAX:
+        raise _bomb(path, part, archive.getinfo(part).file_size)
+    content = archive.read(part)
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise _entities(path, part)
+    return ET.fromstring(content)  # noqa: S314 - entities are refused above
+
+
+def _local(name: str) -> str:
+    """A name without its namespace: two editions of the standard differ in it."""
+    return name.rpartition("}")[2]
