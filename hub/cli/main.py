@@ -37,6 +37,7 @@ VERBS: dict[str, str] = {
     "verify": "check offline that figures are exactly those the hub signed",
     "audit": "recompute every cell from the inbound log and compare",
     "catalogue": "list, check or document the catalogue",
+    "log": "who did what to the hub; whether that record was touched",
     "topics": "list topics and the access table",
     "bench": "measure the throughput of the whole path",
 }

@@ -8,7 +8,7 @@ from hub.cli.output import Output
 from hub.client import wait_for
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError
-from hub.edge import control
+from hub.edge import control, trail
 from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
 
@@ -35,6 +35,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     settings = from_environment()
     catalogue = read_catalogue(settings.catalogue)
     reader = a_reader(catalogue)
+    named = " ".join(args.tables) or "all tables"
+    trail.note(settings, "release", f"{args.period} {args.vintage} {named}"[:200])
     marker = control.close(
         settings,
         catalogue,

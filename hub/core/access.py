@@ -25,6 +25,7 @@ from hub.core.topics import (
     CELLS,
     INDICATORS,
     NAMESPACES,
+    TRAIL,
     ministry_topic,
     quarantine_topic,
     receipts_topic,
@@ -126,6 +127,7 @@ def _service_acls() -> list[Acl]:
             for name in names
         ),
         _topic("audit", "READ", CELLS),
+        *(_topic(one, "READ", TRAIL) for one in ("audit", "control")),
         _topic("aggregate", "WRITE", CELLS),
         _topic("release", "READ", CELLS),
         *(_group(stage, stage, "LITERAL") for stage in STAGES),

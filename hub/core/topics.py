@@ -18,6 +18,7 @@ from hub.core.errors import CatalogueError
 from hub.core.log import PARTITIONS_FACTS, PARTITIONS_MINISTRY, PARTITIONS_ONE
 
 CELLS = "hub.cells"
+TRAIL = "hub.trail"
 VINTAGES = "indicators.vintages"
 INDICATORS = "indicators."
 NAMESPACES = (
@@ -158,6 +159,7 @@ def _internal_topics(catalogue: Catalogue) -> list[Topic]:
         Topic(
             name=CELLS, partitions=PARTITIONS_ONE, retention_ms=_CELLS_DAYS * _DAY_MS
         ),
+        Topic(name=TRAIL, partitions=PARTITIONS_ONE, retention_ms=_FOREVER_MS),
     ]
 
 
@@ -180,6 +182,24 @@ def _domain_days(catalogue: Catalogue, domain: Domain) -> int:
             if flow.domain == domain
         ),
         default=_EVIDENCE_DAYS,
+    )
+
+
+def quiet(catalogue: Catalogue) -> frozenset[str]:
+    """Topics whose number of messages is nobody's business."""
+    flows = [flow for flow in catalogue.dataflows.values() if flow.quiet]
+    return frozenset(
+        name
+        for flow in flows
+        for name in (
+            *(
+                ministry_topic(member.id, flow.id)
+                for member in providers(catalogue)
+                if flow.id in member.provides
+            ),
+            records_topic(flow.domain),
+            facts_topic(flow.domain),
+        )
     )
 
 

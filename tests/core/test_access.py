@@ -51,11 +51,11 @@ def spaces(names: set[str]) -> set[str]:
         ("dedupe", {"hub.records"}, {"hub.facts", "statements"}),
         ("aggregate", {"hub.facts"}, {"hub.cells"}),
         ("release", {"hub.cells", "indicators"}, {"indicators"}),
-        ("audit", {"ministry", "hub.cells"}, set()),
+        ("audit", {"ministry", "hub.cells", "hub.trail"}, set()),
         ("gateway", {"indicators"}, set()),
         (
             "control",
-            set(),
+            {"hub.trail"},
             {
                 "ministry",
                 "receipts",
@@ -64,6 +64,7 @@ def spaces(names: set[str]) -> set[str]:
                 "hub.records",
                 "hub.facts",
                 "hub.cells",
+                "hub.trail",
                 "indicators",
             },
         ),

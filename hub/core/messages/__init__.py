@@ -16,6 +16,7 @@ from hub.core.messages.codec import (
 from hub.core.messages.model import (
     DIGEST_NONE,
     SIGNATURE_NONE,
+    Act,
     Block,
     BlockHeader,
     Close,
@@ -61,6 +62,7 @@ __all__ = [
     "SCHEMAS",
     "SEALED_BYTES_MAX",
     "SIGNATURE_NONE",
+    "Act",
     "Block",
     "BlockHeader",
     "Close",

@@ -19,6 +19,7 @@ from hub.core.log import Source
 from hub.core.messages import model, schemas
 from hub.core.messages.fields import Schema
 from hub.core.messages.model import (
+    Act,
     Block,
     BlockHeader,
     Close,
@@ -34,7 +35,7 @@ from hub.core.messages.model import (
 )
 from hub.core.reasons import Reason
 
-Wire = Genesis | Config | Close | Envelope | Block | Sealed
+Wire = Genesis | Config | Close | Act | Envelope | Block | Sealed
 """What may stand as a Kafka value; the rest travels inside one of these."""
 Inside = EnvelopeHeader | BlockHeader | Sections | Receipt | Quarantine | Statement
 Message = Wire | Inside
@@ -48,6 +49,7 @@ _SCHEMAS: dict[type[Any], Schema] = {
     Genesis: schemas.GENESIS,
     Config: schemas.CONFIG,
     Close: schemas.CLOSE,
+    Act: schemas.ACT,
     Envelope: schemas.ENVELOPE,
     EnvelopeHeader: schemas.ENVELOPE_HEADER,
     Sealed: schemas.SEALED,
@@ -58,7 +60,7 @@ _SCHEMAS: dict[type[Any], Schema] = {
     BlockHeader: schemas.BLOCK_HEADER,
     Sections: schemas.SECTIONS,
 }
-_WIRE = (Genesis, Config, Close, Envelope, Block, Sealed)
+_WIRE = (Genesis, Config, Close, Act, Envelope, Block, Sealed)
 _MAKERS = {
     **{kind.__name__: kind for kind in _SCHEMAS},
     "Stanza": model.Stanza,

@@ -60,6 +60,30 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What somebody did to the hub (docs/threat-model.md, "The trail").
+
+    Attributes:
+        previous: SHA-256 of the value of the act before; zeros for the first.
+        sequence: 1 for the first.
+        actor: Account of the operator, or the service that acted on its own.
+        verb: The command and its word, e.g. ``keys rotate``.
+        subject: What it was done to: ids, never a payload, an identity or a key.
+        reason: UTF-8, in the operator's own language.
+    """
+
+    previous: bytes
+    sequence: int
+    actor: str
+    verb: str
+    subject: str
+    reason: bytes
+    created_ms: int
+    key_id: str
+    signature: bytes = field(default=SIGNATURE_NONE, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stanza:
     """The data key of an envelope, wrapped for one recipient."""
 

@@ -47,6 +47,7 @@ KEY_ID_MAX = 64
 MEMBER_MAX = 96
 NAME_MAX = 64
 REASON_MAX = 32
+REASON_TEXT_MAX = 2 * KIB
 SECTIONS_MAX = 64
 TABLES_MAX = 256
 
@@ -84,6 +85,18 @@ CLOSE = record(
     choice("vintage", "Vintage", "P", "R", "F"),
     many("tables", "string", TABLES_MAX, min=1, max=NAME_MAX),
     text("period", 16),
+    *_SIGNED,
+)
+ACT = record(
+    "Act",
+    "What somebody did to the hub; a link of a chain.",
+    CONTROL_BYTES_MAX,
+    fixed("previous", "Digest", 32),
+    big("sequence", 1),
+    text("actor", NAME_MAX),
+    text("verb", NAME_MAX),
+    text("subject", TOPIC_MAX, least=0),
+    blob("reason", REASON_TEXT_MAX),
     *_SIGNED,
 )
 ENVELOPE = record(
@@ -256,6 +269,7 @@ PUBLIC: Mapping[str, Schema] = {
     "genesis": GENESIS,
     "config": CONFIG,
     "close": CLOSE,
+    "act": ACT,
     "envelope": ENVELOPE,
     "envelope_header": ENVELOPE_HEADER,
     "sealed": SEALED,

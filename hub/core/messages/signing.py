@@ -22,6 +22,7 @@ from hub.core.errors import EnvelopeError
 from hub.core.messages.codec import encode
 from hub.core.messages.model import (
     SIGNATURE_NONE,
+    Act,
     Close,
     Config,
     Genesis,
@@ -30,10 +31,12 @@ from hub.core.messages.model import (
 )
 from hub.core.reasons import Reason
 
-Signed = TypeVar("Signed", Genesis, Config, Close, Receipt, Statement)
+Signed = TypeVar("Signed", Genesis, Config, Close, Act, Receipt, Statement)
 
 
-def signed_bytes(message: Genesis | Config | Close | Receipt | Statement) -> bytes:
+def signed_bytes(
+    message: Genesis | Config | Close | Act | Receipt | Statement,
+) -> bytes:
     """What the signature of `message` is made over."""
     label = f"kerwen v1 sign {type(message).__name__}\0".encode()
     return label + encode(replace(message, signature=SIGNATURE_NONE))
@@ -45,7 +48,7 @@ def sign(message: Signed, private_key: Ed25519PrivateKey) -> Signed:
 
 
 def verify(
-    message: Genesis | Config | Close | Receipt | Statement,
+    message: Genesis | Config | Close | Act | Receipt | Statement,
     public_key: Ed25519PublicKey,
 ) -> None:
     """Raise EnvelopeError(SIGNATURE) unless `public_key` signed `message`."""
