@@ -131,13 +131,16 @@ class Partition:
 
     def _doubt(self, attempt: Attempt, state: State) -> None:
         if attempt.hopeless:
-            # Forgotten at once: the next start, after somebody mended it, tries again.
-            state.write({guard.ATTEMPT_KEY: None})
-            raise LogError(
-                f"{self.name}: the worker died {attempt.deaths} times (and began "
-                f"{attempt.starts} times) at offset {attempt.first}; skip it with a "
-                "signed entry in the config bundle, or mend the cause, and restart"
-            )
+            self.attempt = guard.judged(attempt, round(time.time() * 1000))
+            state.write({guard.ATTEMPT_KEY: guard.encode_attempt(self.attempt)})
+            if self.attempt.stopped_ms:
+                rest = self.attempt.rest_ms // 60_000
+                raise LogError(
+                    f"{self.name}: the worker died {attempt.deaths} times (and began "
+                    f"{attempt.starts} times) at offset {attempt.first}; skip it with "
+                    "a signed entry in the config bundle, or mend the cause, and "
+                    f"restart{f' after {rest} min' if rest else ''}"
+                )
         if attempt.suspect:
             self._suspect_until = attempt.last
 

@@ -8,7 +8,9 @@ Rules (design: delivery, rules 3, 7 and 12):
   log, a digest of the message at that offset, and the inbound clock.
 - On assignment the message at the position is read again and must be the same; a log
   that was re-created or truncated stops its partition.
-- A message at which the worker died three times stops its partition as well.
+- A message at which the worker died three times stops its partition as well. The next
+  assignment tries it once more, and after that ever more rarely: a partition that goes
+  from worker to worker must not kill them one after the other.
 
 Invariant: state at position p is the fold of messages 0 to p of one log.
 """
@@ -43,10 +45,13 @@ STARTS_MAX = 12
 Larger than `DEATHS_MAX`: a worker killed from outside is no sign of a bad message.
 """
 
+REST_MS, REST_MS_MAX = 60_000, 3_600_000
+"""How long a message is left alone that stopped its partition again; doubles."""
+
 DIGEST_BYTES = 16
 
 _POSITION = struct.Struct(f">Bq16s{DIGEST_BYTES}sq")
-_ATTEMPT = struct.Struct(">Bqqii")
+_ATTEMPT = struct.Struct(">Bqqiiiq")
 _VERSION = 1
 
 
@@ -95,12 +100,16 @@ class Attempt:
         last: Offset of the last one.
         starts: How often it was begun.
         deaths: How often it ended the process with an exception.
+        stops: How often it stopped the partition.
+        stopped_ms: Wall clock of the stop that stands; 0 if none does.
     """
 
     first: int
     last: int
     starts: int = 0
     deaths: int = 0
+    stops: int = 0
+    stopped_ms: int = 0
 
     @property
     def suspect(self) -> bool:
@@ -112,19 +121,42 @@ class Attempt:
         """Whether to stop the partition instead of trying once more."""
         return self.deaths >= DEATHS_MAX or self.starts >= STARTS_MAX
 
+    @property
+    def rest_ms(self) -> int:
+        """How long a stop stands before it is tried again; the first one not at all."""
+        if self.stops < 2:
+            return 0
+        return min(REST_MS << min(self.stops - 2, 16), REST_MS_MAX)
+
 
 def begin(before: Attempt | None, first: int, last: int) -> Attempt:
     """The attempt to note down before a chunk from `first` to `last` is begun."""
     if before is not None and before.first == first:
-        return Attempt(
-            first=first, last=last, starts=before.starts + 1, deaths=before.deaths
-        )
+        return replace(before, last=last, starts=before.starts + 1)
     return Attempt(first=first, last=last, starts=1)
 
 
 def died(attempt: Attempt) -> Attempt:
     """The attempt to note down when its step raised."""
     return replace(attempt, deaths=attempt.deaths + 1)
+
+
+def judged(attempt: Attempt, now_ms: int) -> Attempt:
+    """A hopeless attempt at an assignment: stopped from now on, or tried once more.
+
+    It is tried once more if its `stopped_ms` is 0 afterwards. A clock that went back
+    does not keep it stopped.
+    """
+    if not attempt.stopped_ms:
+        return replace(attempt, stops=attempt.stops + 1, stopped_ms=now_ms)
+    if 0 <= now_ms - attempt.stopped_ms < attempt.rest_ms:
+        return attempt
+    return replace(
+        attempt,
+        starts=min(attempt.starts, STARTS_MAX - 1),
+        deaths=min(attempt.deaths, DEATHS_MAX - 1),
+        stopped_ms=0,
+    )
 
 
 def decide(offset: int, following: int) -> Verdict:
@@ -162,7 +194,13 @@ def decode_position(stored: bytes) -> Position:
 def encode_attempt(attempt: Attempt) -> bytes:
     """The stored form of an attempt."""
     return _ATTEMPT.pack(
-        _VERSION, attempt.first, attempt.last, attempt.starts, attempt.deaths
+        _VERSION,
+        attempt.first,
+        attempt.last,
+        attempt.starts,
+        attempt.deaths,
+        attempt.stops,
+        attempt.stopped_ms,
     )
 
 
@@ -170,8 +208,15 @@ def decode_attempt(stored: bytes | None) -> Attempt | None:
     """The attempt in its stored form; an unreadable one counts as none."""
     if stored is None or len(stored) != _ATTEMPT.size or stored[0] != _VERSION:
         return None
-    _, first, last, starts, deaths = _ATTEMPT.unpack(stored)
-    return Attempt(first=first, last=last, starts=starts, deaths=deaths)
+    _, first, last, starts, deaths, stops, stopped_ms = _ATTEMPT.unpack(stored)
+    return Attempt(
+        first=first,
+        last=last,
+        starts=starts,
+        deaths=deaths,
+        stops=stops,
+        stopped_ms=stopped_ms,
+    )
 
 
 def adopt(topic: str, partition: int, message: Incoming) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,23 @@ def test_a_hopeless_message_stops_the_partition_until_the_next_start(
     with pytest.raises(LogError, match="offset 8"):
         partition(made)
 
+    assert partition(made).following == 7
+    made.close()
+
+
+def test_a_message_that_stops_again_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    """A partition that goes from worker to worker does not kill them in turn."""
+    made = state(tmp_path)
+    attempt = Attempt(first=8, last=8, starts=4, deaths=3, stops=1)
+    made.write({**at(7), guard.ATTEMPT_KEY: guard.encode_attempt(attempt)})
+    for _ in range(2):
+        with pytest.raises(LogError, match="restart after 1 min"):
+            partition(made)
+
+    stored = guard.decode_attempt(made.get_many([guard.ATTEMPT_KEY])[0])
+    assert stored is not None
+    assert stored.stops == 2
+    made.write({guard.ATTEMPT_KEY: guard.encode_attempt(replace(stored, stopped_ms=1))})
     assert partition(made).following == 7
     made.close()
 

@@ -191,9 +191,34 @@ class TestAttempt:
         assert not Attempt(first=1, last=9, starts=11).hopeless
         assert Attempt(first=1, last=9, starts=12).hopeless
 
+    def test_a_stop_is_tried_again_ever_more_rarely(self) -> None:
+        """At once, after a minute, two, four; at most an hour; each time one death."""
+        attempt = Attempt(first=1, last=1, starts=3, deaths=3)
+        rests = []
+        for _ in range(10):
+            stopped = guard.judged(attempt, 1_000)
+            rests.append(stopped.rest_ms)
+            waiting = guard.judged(stopped, 999 + stopped.rest_ms)
+            assert waiting == (stopped if stopped.rest_ms else waiting)
+            again = guard.judged(stopped, 1_000 + stopped.rest_ms)
+            assert (again.stopped_ms, again.hopeless) == (0, False)
+            attempt = guard.died(again)
+            assert attempt.hopeless
+
+        minutes = [rest // 60_000 for rest in rests]
+        assert minutes == [0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+    def test_a_clock_that_went_back_keeps_nothing_stopped(self) -> None:
+        """Whatever the clock was when it stopped."""
+        far = Attempt(first=1, last=1, starts=3, deaths=3, stops=5, stopped_ms=10**15)
+
+        assert guard.judged(far, 1_000).stopped_ms == 0
+
     def test_decode_undoes_encode_and_forgives_damage(self) -> None:
         """A record that cannot be read counts as none."""
-        attempt = Attempt(first=1, last=2, starts=3, deaths=1)
+        attempt = Attempt(
+            first=1, last=2, starts=3, deaths=1, stops=2, stopped_ms=1_000
+        )
 
         assert guard.decode_attempt(guard.encode_attempt(attempt)) == attempt
         assert guard.decode_attempt(b"\x09") is None
