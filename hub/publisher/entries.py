@@ -10,6 +10,8 @@ Rules:
   there in clear, its content does not. ``place`` is its place in ``held``, ``file`` the
   publication it was sent again with.
 - ``figures``: single numbers, such as how far the clock is off.
+- ``marks``: how far a database was read, moved with the batch that it belongs to.
+- ``pushes``: what was answered to a push, by its idempotency key.
 """
 
 from __future__ import annotations
@@ -104,7 +106,16 @@ CREATE TABLE held_rows (
 CREATE INDEX held_rows_state ON held_rows (state);
 CREATE TABLE figures (name TEXT PRIMARY KEY, value INTEGER NOT NULL)
 """
-VERSIONS = (SCHEMA, SECOND)
+THIRD = """
+CREATE TABLE marks (source TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE pushes (
+    key TEXT PRIMARY KEY,
+    digest BLOB NOT NULL,
+    answer TEXT NOT NULL,
+    since_ms INTEGER NOT NULL
+)
+"""
+VERSIONS = (SCHEMA, SECOND, THIRD)
 """What brings a spool from each version to the next."""
 
 

@@ -58,6 +58,27 @@ def fill(
     )
 
 
+def fresh(
+    connection: sqlite3.Connection, dataflow: Dataflow, frame: pl.DataFrame
+) -> pl.Series:
+    """Which rows say something that the spool does not know yet.
+
+    For sources that are read over and over. Of a record that changed in this frame
+    every row is fresh: its last one decides, even if it says what was known before.
+    """
+    acted = frame["action"].null_count() < frame.height
+    names = [one.name for one in dataflow.fields if one.name not in _CONTROL]
+    digests = frame.select(_digest([*names, "action"] if acted else names)).to_series()
+    records = frame["record_id"].fill_null("").to_list()
+    known = _known(connection, dataflow.id, records)
+    changed = {
+        record
+        for record, digest in zip(records, digests, strict=True)
+        if record not in known or known[record][1] != bytes.fromhex(digest)
+    }
+    return pl.Series([record in changed for record in records], dtype=pl.Boolean)
+
+
 def remember(
     connection: sqlite3.Connection, dataflow: Dataflow, frame: pl.DataFrame
 ) -> None:
