@@ -12,7 +12,7 @@ from hub.core import bundle
 from hub.core.aggregate.stage import Aggregate
 from hub.core.catalogue.model import Domain
 from hub.core.stage import Stage
-from hub.core.topics import facts_topic
+from hub.core.topics import facts_topic, quiet
 from hub.edge import files, keyring
 from hub.edge.settings import Settings
 
@@ -26,7 +26,8 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
     stage = Aggregate(
         bundles, facts_key=keys.facts, cells_key=keys.cells, entropy=os.urandom
     )
-    return stage, Plan(inputs=[facts_topic(domain) for domain in Domain])
+    inputs = [facts_topic(domain) for domain in Domain]
+    return stage, Plan(inputs=inputs, quiet=quiet(catalogue))
 
 
 if __name__ == "__main__":

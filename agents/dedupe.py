@@ -11,8 +11,9 @@ from agents.worker import Plan, main
 from hub.core import bundle
 from hub.core.catalogue.model import Domain
 from hub.core.dedupe.stage import Dedupe
+from hub.core.markers import gauges
 from hub.core.stage import Stage
-from hub.core.topics import records_topic
+from hub.core.topics import quiet, records_topic
 from hub.edge import files, keyring
 from hub.edge.settings import Settings
 
@@ -29,7 +30,8 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
         statement=keys.statement,
         entropy=os.urandom,
     )
-    return stage, Plan(inputs=[records_topic(domain) for domain in Domain])
+    inputs = [records_topic(domain) for domain in Domain]
+    return stage, Plan(inputs=inputs, quiet=quiet(catalogue), look=gauges)
 
 
 if __name__ == "__main__":

@@ -154,6 +154,7 @@ class Heart:
                     sizes.update(one.state.measure())
                 except FencedError:
                     continue
+        metrics.present(self._runtime.account.samples())
         metrics.gauge("state_bytes", sizes["disk_bytes"])
         metrics.gauge("state_keys", sizes["keys"])
 
@@ -168,6 +169,7 @@ class Heart:
             "updated_ms": round(time.time() * 1000),
             "ready": self.ready()["ok"],
             "partitions": [_status(one) for one in found],
+            "account": self._runtime.metrics.account(),
         }
         draft = self._file.with_suffix(".new")
         draft.write_text(json.dumps(status), "utf-8")

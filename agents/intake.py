@@ -9,10 +9,11 @@ import os
 
 from agents.worker import Plan, main
 from hub.core import bundle
+from hub.core.arrears import gauges
 from hub.core.catalogue.model import Domain
 from hub.core.intake import Intake
 from hub.core.stage import Stage
-from hub.core.topics import sources
+from hub.core.topics import quiet, sources
 from hub.edge import files, keyring
 from hub.edge.settings import Settings
 
@@ -26,7 +27,7 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
     stage = Intake(bundles=bundles, keys=keys, entropy=os.urandom)
     # NONE is fed by every ministry partition: declarations stand in any lane.
     inputs = sorted({topic for topic, _ in sources(catalogue, Domain.NONE)})
-    return stage, Plan(inputs=inputs)
+    return stage, Plan(inputs=inputs, quiet=quiet(catalogue), look=gauges)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from agents.worker import Plan, main
 from hub.core import bundle
 from hub.core.release.stage import Release
 from hub.core.stage import Stage
-from hub.core.topics import CELLS
+from hub.core.topics import CELLS, quiet
 from hub.edge import files, keyring
 from hub.edge.settings import Settings
 
@@ -25,7 +25,7 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
         secret=keys.disclosure,
         signer=keys.release,
     )
-    return stage, Plan(inputs=[CELLS])
+    return stage, Plan(inputs=[CELLS], quiet=quiet(catalogue))
 
 
 if __name__ == "__main__":

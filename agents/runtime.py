@@ -23,6 +23,7 @@ from typing import TypeVar
 from faust.types import TP, Message
 
 from agents import group
+from agents.account import Account
 from agents.custody import Custody
 from agents.frame import HubApp, WorkerError
 from agents.limits import Limits
@@ -55,8 +56,11 @@ class Runtime:
         custody: Custody,
         metrics: Metrics,
         limits: Limits,
+        *,
+        account: Account | None = None,
     ) -> None:
         self.app = app
+        self.account = account or Account()
         self.stage = stage
         self.metrics = metrics
         self.limits = limits
@@ -140,6 +144,7 @@ class Runtime:
         try:
             if not await self.custody.load(one):
                 return
+            self.account.opened(one)
             one.working = asyncio.create_task(self._work(one))
             if one.held_back:
                 await group.learn(self.app, [one])
@@ -157,6 +162,7 @@ class Runtime:
         before = self._gaps()
         for one in victims:
             self.partitions.pop(one.tp, None)
+            self.account.gone(one)
             one.kill()
         self.metrics.gaps(before, self._gaps())
         self._roomy.set()
@@ -236,6 +242,7 @@ class Runtime:
             await self._send(one, result, one.silent(taken))
             acked = time.monotonic()
             position = one.after(taken)
+            self.account.add(one, overlay, result.counts)
             overlay.put(guard.POSITION_KEY, guard.encode_position(position))
             if result.more:
                 overlay.put(guard.MORE_KEY, b"")
@@ -244,6 +251,7 @@ class Runtime:
             write = one.state.write
             await self._in(self._stores, write, overlay.pending, self.limits.sync)
             one.stored(position, owing=result.more)
+            self.account.folded(one, overlay)
             self._roomy.set()
             self._show_gaps(one, overlay, result.gaps)
             done = time.monotonic()

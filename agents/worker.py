@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from agents.account import Account, Look
 from agents.custody import Custody
 from agents.frame import HubApp, HubWorker, WorkerError, make_app
 from agents.heart import Heart
@@ -49,9 +50,13 @@ class Plan:
 
     Attributes:
         inputs: Topics to read, all partitions of them.
+        quiet: Topics of which nothing is shown that could be counted.
+        look: What the stage shows of its states.
     """
 
     inputs: Sequence[str]
+    quiet: frozenset[str] = frozenset()
+    look: Look | None = None
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
 
@@ -91,7 +96,14 @@ def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
         datadir=str(folder / "faust"),
     )
     custody = Custody(folder, home.root / "checkpoints" / stage.name)
-    runtime = Runtime(app, stage, custody, Metrics(stage.name), plan.limits)
+    runtime = Runtime(
+        app,
+        stage,
+        custody,
+        Metrics(stage.name),
+        plan.limits,
+        account=Account(plan.quiet, plan.look),
+    )
     app.hooks = runtime
     heart = Heart(
         runtime,

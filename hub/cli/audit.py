@@ -1,16 +1,24 @@
-"""``kerwen audit``: every cell of a cut, recomputed from the inbound log."""
+"""``kerwen audit``: every cell of a cut, recomputed from the inbound log.
+
+With ``--live``: is everything that came in where it belongs by now? That needs no key,
+and of a quiet dataflow it says only whether it is late.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from hub.cli.output import Output
 from hub.core.errors import UsageError
+from hub.core.reconcile import Difference, Line
 from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
 from hub.trials import audit as trial
+from hub.trials import live
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,12 +30,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the true cells as JSON lines (custodians only)",
     )
+    parser.add_argument(
+        "--live", action="store_true", help="conservation now, without any key"
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="HOST:PORT,…",
+        help="with --live: metrics of the workers, where no hub runs in this home",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """Exit 0 only if every cell is equal."""
+    """Exit 0 only if every cell is equal; with --live, if nothing is late."""
     settings = from_environment()
     catalogue = read_catalogue(settings.catalogue)
+    if args.live:
+        named = args.workers.split(",") if args.workers else ()
+        return _live(live.look(settings, catalogue, named), out)
+    if args.workers:
+        raise UsageError("--workers goes with --live")
     try:
         marker = bytes.fromhex(args.marker) if args.marker else None
     except ValueError as error:
@@ -78,4 +99,88 @@ def report(audited: trial.Audit, out: Output) -> None:
     out.say(
         f"audit: {audited.verdict} ({audited.cells} cells compared, "
         f"{audited.different.height} different{where})"
+    )
+
+
+def _live(lines: Iterable[Line], out: Output) -> int:
+    """Every ministry and dataflow, then domains; 1 when something is late."""
+    lines = list(lines)
+    late = [line for line in lines if line.state == "late"]
+    shown = [line for line in lines if line.ministry]
+    out.table(
+        "Rows that came in and where they are",
+        (
+            "ministry",
+            "dataflow",
+            "accepted",
+            "judged",
+            "duplicates",
+            "refused",
+            "state",
+        ),
+        [
+            (
+                line.ministry,
+                line.dataflow,
+                line.rows.get("accepted"),
+                line.rows.get("judged"),
+                line.rows.get("duplicate"),
+                line.rows.get("quarantined"),
+                _state(line),
+            )
+            for line in shown
+        ],
+        right=("accepted", "judged", "duplicates", "refused"),
+    )
+    words = [word for line in lines for word in sentences(line)]
+    verdict = "late" if late else "equal"
+    out.result(
+        {"audit": verdict, "lines": [as_line(line) for line in lines]},
+        "\n".join((*words, f"audit --live: {verdict}")),
+    )
+    return 1 if late else 0
+
+
+def _state(line: Line) -> str:
+    if line.quiet:
+        return "late" if line.state == "late" else "ok"
+    return line.state
+
+
+def as_line(line: Line) -> dict[str, Any]:
+    """A line as an object; of a quiet dataflow only whether it is late."""
+    place = {"ministry": line.ministry or None}
+    place["dataflow" if line.ministry else "domain"] = line.dataflow
+    if line.quiet:
+        return {**place, "quiet": True, "state": _state(line)}
+    return {
+        **place,
+        "quiet": False,
+        "state": line.state,
+        "rows": dict(line.rows),
+        "differences": [asdict(one) for one in line.differences],
+    }
+
+
+def sentences(line: Line) -> list[str]:
+    """What is not where it belongs, one sentence each."""
+    who = f"{line.ministry} {line.dataflow}" if line.ministry else line.dataflow
+    if line.quiet:
+        return [f"{who}: late"] if line.state == "late" else []
+    return [f"{who}: {_sentence(one)}" for one in line.differences]
+
+
+def _sentence(one: Difference) -> str:
+    age = "for more than a minute" if one.late else "on the way"
+    if one.where == "log":
+        return (
+            f"batches {one.first} to {one.last} of a lane were signed and are not in "
+            f"{one.source} ({age})"
+        )
+    if one.where in ("rows", "facts", "messages"):
+        word = "missing" if one.first > 0 else "too many"
+        return f"{abs(one.first)} {one.where} {word} ({age})"
+    into = f" in {one.into}" if one.into else ""
+    return (
+        f"{one.where} lacks {one.source} from {one.first} to {one.last}{into} ({age})"
     )

@@ -48,13 +48,19 @@ def covered(overlay: Overlay, source: Source) -> Coordinate:
     entry = overlay.get(_key(source))
     if entry is None:
         return START
-    log, offset, row = _ENTRY.unpack(entry)
+    log, place = place_in(entry)
     if log != source.log:
         raise LogError(
             f"{source.name} is log {source.log.hex()}, but state was made from"
             f" {log.hex()}: the topic was re-created; rebuild this partition"
         )
-    return Coordinate(offset=offset, row=row)
+    return place
+
+
+def place_in(entry: bytes) -> tuple[bytes, Coordinate]:
+    """Log uuid and last covered place, as an entry of the state holds them."""
+    log, offset, row = _ENTRY.unpack(entry)
+    return log, Coordinate(offset=offset, row=row)
 
 
 def place(overlay: Overlay, name: str) -> Coordinate:

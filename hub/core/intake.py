@@ -29,6 +29,7 @@ from typing import Protocol
 import ormsgpack
 import polars as pl
 
+from hub.core import arrears
 from hub.core.admission import Batch, admit, set_aside, unbelieved
 from hub.core.answers import Desk
 from hub.core.arrow import STAGE, Arrow
@@ -214,6 +215,7 @@ class _Step:
 
     def _wait(self, batch: Batch) -> None:
         """Let a batch wait for the others, unless there are enough rows."""
+        arrears.follow(self._overlay, batch)
         if batch.outcome is Outcome.DUPLICATE:
             # The receipt it wants may belong to a batch that still waits.
             self._flush()

@@ -32,7 +32,8 @@ from hub.core.ending import Absent, Ending
 from hub.core.held import Queues
 from hub.core.log import Coordinate
 from hub.core.messages import Close, decode_as, encode
-from hub.core.state import Overlay
+from hub.core.stage import Series
+from hub.core.state import Overlay, Reader
 
 ALIGNMENT, DONE, VOID = b"a", b"z", b"v"
 _JOIN = b"join"
@@ -295,3 +296,20 @@ class Alignment:
 def voided(overlay: Overlay) -> list[Close]:
     """Void markers that were not issued again."""
     return [decode_as(Close, value) for _, value in overlay.scan(VOID)]
+
+
+NO_RULES = Rules(expected=lambda _: frozenset(), newer=lambda one, _: one)
+"""For whoever only looks at what is held."""
+
+
+def gauges(state: Reader, source: str, *, quiet: bool) -> dict[Series, float]:
+    """How many messages wait in a records partition until a cut is complete.
+
+    Args:
+        state: Of the partition.
+        source: ``topic/partition``.
+        quiet: Show no number.
+    """
+    held = Alignment(Overlay(state), NO_RULES).held
+    shown = min(held, 1) if quiet else held
+    return {("cut_held", (("source", source),)): shown}

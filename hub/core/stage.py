@@ -31,8 +31,9 @@ Series = tuple[str, Labels]
 The runtime adds the prefix ``kerwen_`` and the label `stage`.
 """
 
-LABEL_NAMES = ("ministry", "dataflow", "outcome", "reason", "source")
-"""What a stage may label by; `source` only on the gauge of gaps."""
+LABEL_NAMES = ("ministry", "dataflow", "outcome", "reason", "source", "into")
+"""What is labelled by; `source` (an input partition) and `into` (the partition that
+covers it) only on gauges about partitions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,10 @@
 Rules (design: envelope, metrics; operators):
 
 - Own registry; names ``kerwen_…``, seconds, counters end in ``_total``.
-- Labels are `stage`, `ministry`, `dataflow`, `outcome`, `reason`; `source` only on the
-  gauge of open gaps. Nothing else may become a label, and series are bounded.
+- Labels are `stage`, `ministry`, `dataflow`, `outcome`, `reason`; `source` and `into`
+  only on gauges about partitions. Nothing else may become a label; series are bounded.
+- What a worker can account for (positions, coverage, sums since its logs began) is
+  shown as a whole, anew every second: what is no longer its own is not shown.
 - The server is a thread: ``/livez`` still answers, and says so, when the loop hangs.
 - Series of a partition that was taken away are removed.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -28,6 +30,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from hub.core.stage import LABEL_NAMES, Series
 
@@ -71,12 +75,49 @@ TEXTS: Mapping[str, str] = {
     "gap_open": "1 while blocks of an origin are held because its coverage has a gap",
     "state_bytes": "Bytes of state on disk",
     "state_keys": "Estimated entries of state",
+    "position_offset": "Last message of an input partition that was folded in",
+    "settled_offset": "The same a minute ago",
+    "covered_offset": "Last message of an origin that is in the state of a partition",
+    "position_mark": "Where a quiet input partition is: equal to covered_mark or not",
+    "settled_mark": "The same a minute ago",
+    "covered_mark": "Up to where a quiet origin is covered: equal or not, no number",
+    "rows_counted": "Rows folded in since the log began, by what became of them",
+    "rows_settled": "The same a minute ago",
+    "facts_counted": "Changes of facts since the log began",
+    "facts_settled": "The same a minute ago",
+    "messages_counted": "Messages folded in since the log began, by outcome",
+    "messages_settled": "The same a minute ago",
+    "lane_missing": "Batches that a ministry signed and the log does not hold",
+    "lane_expected": "Sequence of the first of them",
+    "lane_since": "When that was first known, in seconds since 1970",
+    "cut_held": "Messages held back in a domain until a cut is complete",
     "rebuild_messages": "Messages to read again before state is where it was",
     "series_dropped_total": "Updates not kept because there were too many series",
 }
 
 Probe = Callable[[], Mapping[str, object]]
 """What a probe answers; it is healthy unless ``ok`` is false."""
+
+
+class Account(Collector):
+    """Gauges that are replaced as a whole; read by the thread of the server."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+        self.samples: Sequence[tuple[Series, float]] = ()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One family a name and set of labels."""
+        families: dict[tuple[str, ...], GaugeMetricFamily] = {}
+        for (name, labels), value in self.samples[:SERIES_MAX]:
+            names = ("stage", *(label for label, _ in labels))
+            family = families.get((name, *names))
+            if family is None:
+                family = families[name, *names] = GaugeMetricFamily(
+                    PREFIX + name, TEXTS[name], labels=names
+                )
+            family.add_metric([self._stage, *(text for _, text in labels)], value)
+        return iter(families.values())
 
 
 class Metrics:
@@ -86,6 +127,9 @@ class Metrics:
         self.stage = stage
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self._account = Account(stage)
+        self._accounts = CollectorRegistry()
+        self._accounts.register(self._account)
         self._series: set[Series] = set()
         self._made: dict[str, Counter | Gauge | Histogram] = {}
         self._lock = threading.Lock()
@@ -129,9 +173,17 @@ class Metrics:
         for source in set(before) - still:
             self._forget("gap_open", source=source)
 
+    def present(self, samples: Sequence[tuple[Series, float]]) -> None:
+        """Show these samples of the account, and none that was shown before."""
+        self._account.samples = samples
+
+    def account(self) -> str:
+        """The exposition of the account alone."""
+        return generate_latest(self._accounts).decode()
+
     def text(self) -> bytes:
         """The exposition of all series."""
-        return generate_latest(self.registry)
+        return generate_latest(self.registry) + generate_latest(self._accounts)
 
     def _get(
         self,

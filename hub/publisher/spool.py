@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from hub.core.errors import InvalidError, MachineError
+from hub.core.lanes import partition_of
 from hub.core.messages import DIGEST_NONE
 from hub.publisher.entries import VERSIONS, Item, Parcel, Place, Publication, State
 
@@ -227,14 +228,16 @@ class Spool:
                 (one.last_row, one.file),
             )
 
-    def _place(self, dataflow: str, entropy: Entropy) -> Place:
-        """The next place of the dataflow's lane."""
+    def _place(
+        self, dataflow: str, entropy: Entropy, instead: bytes | None = None
+    ) -> Place:
+        """The next place of the dataflow's lane; a new one may be `instead` of one."""
         row = self.connection.execute(
             "SELECT lane, sequence, digest FROM lanes WHERE dataflow = ? AND open = 1",
             (dataflow,),
         ).fetchone()
         if row is None:
-            row = (entropy(LANE_SIZE), 0, DIGEST_NONE)
+            row = (_lane(entropy, instead), 0, DIGEST_NONE)
             self.connection.execute(
                 "INSERT INTO lanes (dataflow, lane, sequence, digest) "
                 "VALUES (?, ?, ?, ?)",
@@ -267,13 +270,23 @@ class Spool:
                     "UPDATE lanes SET open = 0 WHERE lane = ?", (items[0].lane,)
                 )
             for item in items:
-                place = self._place(item.dataflow, entropy)
+                place = self._place(item.dataflow, entropy, items[0].lane)
                 self._insert(connection, item.dataflow, place, make(item, place))
                 connection.execute(
                     "UPDATE batches SET state = ?, envelope = NULL, copy = NULL "
                     "WHERE id = ?",
                     (State.REPLACED, item.id),
                 )
+
+
+def _lane(entropy: Entropy, instead: bytes | None) -> bytes:
+    """A new lane; in the partition of the one it replaces, where the hub sees that."""
+    made = entropy(LANE_SIZE)
+    if instead is None:
+        return made
+    # Nothing is borrowed: what is taken away is the remainder itself.
+    number = int.from_bytes(made, "big") - partition_of(made) + partition_of(instead)
+    return number.to_bytes(LANE_SIZE, "big")
 
 
 def _no_room(error: BaseException) -> bool:

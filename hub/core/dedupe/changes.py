@@ -16,6 +16,7 @@ Invariant: the changes up to any message are the difference of the active facts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -59,7 +60,7 @@ def partition_of(person: bytes) -> int:
 
 
 class Changes:
-    """The changes of one step."""
+    """The changes of one step; `rows` says how many there are, by dataflow."""
 
     def __init__(self, start: Coordinate) -> None:
         self._covered = self._reached = start
@@ -67,6 +68,7 @@ class Changes:
         self._next = 1
         self._frames: dict[str, list[pl.DataFrame]] = {}
         self._parts: list[list[Part]] = [[] for _ in range(PARTITIONS_FACTS)]
+        self.rows: Counter[str] = Counter()
         self.clock_ms = 0
 
     @property
@@ -158,6 +160,7 @@ class Changes:
             pl.int_range(first, self._next, dtype=pl.Int32).alias("origin_row"),
             pl.lit(sign, pl.Int32).alias("sign"),
         )
+        self.rows[flow.id] += frame.height
         self._frames.setdefault(flow.id, []).append(numbered.select(*flow.types))
 
     def _cut(self, to: Coordinate) -> None:

@@ -165,6 +165,9 @@ class Step:
 
     def close(self) -> None:
         """Write everything into the overlay."""
+        for name, count in self.changes.rows.items():
+            if not self._setting.flows[name].quiet:
+                self._count("facts_total", count, dataflow=name)
         self._diary.save()
         self._alignment.save()
         general = (
