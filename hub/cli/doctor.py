@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from hub.cli import late
 from hub.cli.findings import RESTART, Finding, of_hub
 from hub.cli.output import Output
 from hub.core.access import STAGES
@@ -82,6 +83,9 @@ def look(settings: Settings) -> Iterator[Finding]:
         yield from _keys(home, catalogue)
     yield from _certificates(home, datetime.now(UTC))
     yield from _spools(home)
+    if catalogue is not None:
+        yield from late.of_rows(home, catalogue)
+        yield from late.of_spools(home, catalogue)
 
 
 def _disk(home: Home) -> Iterator[Finding]:
@@ -157,10 +161,11 @@ def _keys(home: Home, catalogue: Catalogue | None) -> Iterator[Finding]:
 
 def _certificates(home: Home, now: datetime) -> Iterator[Finding]:
     ending: dict[str, int] = {}
+    early = ""
     for path in sorted(home.pki.glob("*.pem")):
         try:
             content = path.read_bytes()[:_PEM_BYTES_MAX]
-            ends = x509.load_pem_x509_certificate(content).not_valid_after_utc
+            loaded = x509.load_pem_x509_certificate(content)
         except (OSError, ValueError):
             yield Finding(
                 what="certificate",
@@ -168,8 +173,18 @@ def _certificates(home: Home, now: datetime) -> Iterator[Finding]:
                 command=f"rm {path} && {RESTART}",
             )
             continue
+        ends, begins = loaded.not_valid_after_utc, loaded.not_valid_before_utc
         if ends - now < CERTIFICATE_DAYS_MIN:
             ending[path.stem] = (ends - now).days
+        if begins > now:
+            early = early or f"{path.stem} begins at {begins:%Y-%m-%d %H:%M}"
+    if early:
+        yield Finding(
+            what="clock",
+            cause=f"it is {now:%Y-%m-%d %H:%M} by this machine's clock, and the "
+            f"certificate of {early}: nobody will talk to it",
+            command="timedatectl set-ntp true",
+        )
     if ending:
         first, days = min(ending.items(), key=lambda one: one[1])
         yield Finding(
@@ -185,8 +200,8 @@ def _spools(home: Home) -> Iterator[Finding]:
         member = path.stem
         try:
             with Spool.open(path, write=False) as spool:
-                waiting = len(ledger.items(spool, State.SPOOLED, State.SENT))
-                refused = len(ledger.items(spool, State.REFUSED))
+                waiting = ledger.count(spool, State.SPOOLED, State.SENT)
+                refused = ledger.count(spool, State.REFUSED)
         except HubError as error:
             yield Finding(
                 what="spool",

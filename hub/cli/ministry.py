@@ -55,8 +55,8 @@ def session(member: str) -> Iterator[Session]:
 
 def waiting(opened: Session) -> tuple[int, int]:
     """Batches without a final receipt, and batches refused as a whole."""
-    found = ledger.items(opened.spool, State.SPOOLED, State.SENT)
-    return len(found), len(ledger.items(opened.spool, State.REFUSED))
+    found = ledger.count(opened.spool, State.SPOOLED, State.SENT)
+    return found, ledger.count(opened.spool, State.REFUSED)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from hub.cli import findings
+from hub.cli import findings, late
 from hub.cli.output import Output
-from hub.core.errors import MachineError, UsageError
+from hub.core.errors import HubError, MachineError, UsageError
+from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import daemon
 
@@ -50,9 +51,21 @@ def _show(settings: Settings, out: Output, *, partitions: bool) -> int:
         root = settings.home.root
         raise MachineError(f"no hub runs in {root}: start one with `kerwen up`")
     content = content_of(said, settings.home)
+    content["findings"] += _late(settings)
     _tables(content, out, partitions=partitions)
     out.result(content)
     return 1 if content["findings"] else 0
+
+
+def _late(settings: Settings) -> list[dict[str, Any]]:
+    """What is late; nothing without a catalogue, which doctor looks at."""
+    try:
+        catalogue = read_catalogue(settings.catalogue)
+    except HubError:
+        return []
+    found = [*late.of_rows(settings.home, catalogue)]
+    found += late.of_spools(settings.home, catalogue)
+    return [asdict(one) for one in found]
 
 
 def content_of(said: Mapping[str, Any], home: Home) -> dict[str, Any]:

@@ -13,10 +13,12 @@ from hub.core.access import STAGES
 from hub.core.errors import UsageError
 from hub.edge.settings import from_environment
 from hub.embedded import daemon
-from hub.embedded.plan import Plan
+from hub.embedded.plan import Plan, Service
 
 _SINGLE = ("release",)
 """Stages that read one partition: a second worker would have nothing to do."""
+_SPOOLS = Service(name="spools", command=("-m", "hub.publisher.exporter"))
+"""Figures of the ministries' spools in this home."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +64,7 @@ def plan_of(workers: int, port: int) -> Plan:
     return Plan(
         workers={stage: 1 if stage in _SINGLE else workers for stage in STAGES},
         port=port,
+        services=(_SPOOLS,),
     )
 
 

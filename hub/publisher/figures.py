@@ -1,0 +1,149 @@
+"""What a ministry's machine shows of its spools: waiting, refused, old.
+
+Rules (design: envelope, metrics; quarantine):
+
+- Read-only, at every scrape anew; a spool that cannot be read is itself a figure.
+- Of a quiet dataflow no number of rows and no age of its own: its age counts for the
+  ministry as a whole, under an empty `dataflow`.
+- Time is this machine's clock set right by what the brokers last said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from hub.core.errors import HubError
+from hub.edge.metrics import PREFIX
+from hub.publisher import accounts, ledger
+from hub.publisher.accounts import Account
+from hub.publisher.courier import RECEIPT_SECONDS
+from hub.publisher.entries import State
+from hub.publisher.spool import Spool
+
+STAGE = "publisher"
+MEND_SECONDS_MAX = 7 * 86_400
+"""Rows that wait longer to be mended are told to somebody."""
+
+_TEXTS = {
+    "quarantine_age_seconds": "Age of the oldest refused row that is not closed",
+    "quarantine_rows": "Refused rows by what became of them",
+    "receipt_age_seconds": "How long the oldest batch the brokers have is unanswered",
+    "receipts_overdue": "Batches unanswered for longer than the publisher's patience",
+    "spool_batches": "Batches in the spool that are not done",
+    "clock_ahead_seconds": "By how much this machine's clock is ahead of the brokers'",
+    "spool_unreadable": "1 where a spool cannot be read",
+}
+_MORE = {
+    "quarantine_age_seconds": ("dataflow",),
+    "quarantine_rows": ("dataflow", "outcome"),
+    "spool_batches": ("outcome",),
+}
+"""Labels after stage and ministry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What one spool comes to.
+
+    Attributes:
+        overdue: Batches without a receipt for longer than :data:`RECEIPT_SECONDS`.
+        receipt_age_seconds: Of the oldest batch without a receipt; 0: there is none.
+        ahead_ms: This machine's clock minus the brokers'.
+        accounts: Of refused rows.
+        now_ms: The brokers' time.
+    """
+
+    member: str
+    batches: dict[str, int]
+    overdue: int
+    receipt_age_seconds: int
+    ahead_ms: int
+    accounts: list[Account] = field(default_factory=list)
+    now_ms: int
+
+    def age_seconds(self, one: Account) -> int:
+        """How long the oldest row of an account has waited; 0: none waits."""
+        return max(self.now_ms - one.oldest_ms, 0) // 1000 if one.waiting else 0
+
+
+def read(path: Path, now_ms: int) -> Figures:
+    """The figures of a spool.
+
+    Args:
+        path: Of the spool.
+        now_ms: This machine's clock.
+
+    Raises:
+        HubError: It cannot be read.
+    """
+    with Spool.open(path, write=False) as spool:
+        ahead_ms = ledger.figure(spool, ledger.CLOCK_MS)
+        _, oldest_ms = ledger.overdue(spool, now_ms, 0)
+        number, _ = ledger.overdue(spool, now_ms, RECEIPT_SECONDS * 1000)
+        return Figures(
+            member=path.stem,
+            batches={
+                str(state): ledger.count(spool, state)
+                for state in (State.SPOOLED, State.SENT, State.REFUSED)
+            },
+            overdue=number,
+            receipt_age_seconds=oldest_ms // 1000,
+            ahead_ms=ahead_ms,
+            accounts=accounts.accounts(spool),
+            now_ms=now_ms - ahead_ms,
+        )
+
+
+class Spools(Collector):
+    """The spools of a folder, as Prometheus reads them."""
+
+    def __init__(
+        self, folder: Path, quiet: Container[str], now_ms: Callable[[], int]
+    ) -> None:
+        """Look into `folder`; `quiet` are ids of dataflows."""
+        self._folder = folder
+        self._quiet = quiet
+        self._now_ms = now_ms
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Every family, also an empty one."""
+        made = {
+            name: GaugeMetricFamily(
+                PREFIX + name, text, labels=("stage", "ministry", *_MORE.get(name, ()))
+            )
+            for name, text in _TEXTS.items()
+        }
+        for path in sorted(self._folder.glob("*.sqlite")):
+            try:
+                found = read(path, self._now_ms())
+            except HubError:
+                made["spool_unreadable"].add_metric([STAGE, path.stem], 1)
+                continue
+            for name, labels, value in self._of(found):
+                made[name].add_metric([STAGE, found.member, *labels], value)
+        return iter(made.values())
+
+    def _of(self, found: Figures) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        """Name, labels after stage and ministry, value."""
+        hidden = 0
+        for one in found.accounts:
+            age = found.age_seconds(one)
+            if one.dataflow in self._quiet:
+                hidden = max(hidden, age)
+                continue
+            yield "quarantine_age_seconds", (one.dataflow,), age
+            for fate in ("open", "mended", "resent", "purged", "absent"):
+                rows = getattr(one, fate)
+                yield "quarantine_rows", (one.dataflow, fate), rows
+        yield "quarantine_age_seconds", ("",), hidden
+        yield "receipt_age_seconds", (), found.receipt_age_seconds
+        yield "receipts_overdue", (), found.overdue
+        yield "clock_ahead_seconds", (), found.ahead_ms / 1000
+        yield "spool_unreadable", (), 0
+        for state, number in found.batches.items():
+            yield "spool_batches", (state,), number
