@@ -39,20 +39,18 @@ def run(args: argparse.Namespace, out: Output) -> int:
     found = trails.read(from_environment(), kept)
     if args.action == "list":
         acts = found.acts if args.all else found.acts[-SHOWN:]
-        rows = [_row(offset, act) for offset, act in acts]
+        listed = [_row(offset, act) for offset, act in acts]
         out.table(
             f"{len(acts)} of {len(found.acts)} acts",
             ("number", "time", "who", "what", "to", "why"),
-            [tuple(row[key] for key in _COLUMNS) for row in rows],
+            [tuple(row[key] for key in _COLUMNS) for row in listed],
             right=("number",),
         )
-        out.result({"acts": rows, "head": found.head.text()})
+        out.result({"acts": listed, "head": found.head.text()})
         return 0
-    out.table(
-        "What does not hold",
-        ("offset", "why"),
-        [(one.offset, one.text) for one in found.findings],
-    )
+    if found.findings:
+        rows = [(one.offset, one.text) for one in found.findings]
+        out.table("What does not hold", ("offset", "why"), rows)
     verdict = "touched" if found.findings else "whole"
     out.result(
         {
