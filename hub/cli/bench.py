@@ -1,40 +1,90 @@
-"""``kerwen bench``: how fast is the whole path on this machine, and where time goes."""
+"""``kerwen bench``: how fast is the whole path, and what happens to it under faults."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
+import signal
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hub.cli.output import Output
+from hub.core.errors import UsageError
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings, from_environment
 from hub.trials import bench
+from hub.trials.chaos import harness, outcome, report
+
+TRIALS = ("path", "chaos")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
     parser.add_argument(
-        "--records", type=int, default=200_000, help="about so many (default: 200000)"
+        "trial",
+        nargs="?",
+        choices=TRIALS,
+        default="path",
+        help="path: throughput of the whole path (default); "
+        "chaos: publish while processes, broker and disk fail, then count",
     )
     parser.add_argument(
-        "--seed", type=int, default=7, help="of the sample (default: 7)"
+        "--records",
+        type=int,
+        default=200_000,
+        help="path: about so many (default: 200000)",
+    )
+    parser.add_argument(
+        "--cycles", type=int, default=200, help="chaos: faults (default: 200)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=7, help="of the sample, and of faults (default: 7)"
     )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """Run once in a folder that is removed; exit 0 only if the audit is equal."""
-    given = from_environment()
-    catalogue = read_catalogue(given.catalogue)
-    with tempfile.TemporaryDirectory(prefix="kerwen-bench-") as folder:
-        settings = Settings(
-            home=Home(root=Path(folder)),
+    """Run once in a fresh folder."""
+    if args.cycles < 0:
+        raise UsageError(f"--cycles {args.cycles}: expected 0 or more")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _fresh(from_environment(), args.trial) as settings:
+        if args.trial == "chaos":
+            return _chaos(args, out, settings)
+        return _path(args, out, settings)
+
+
+@contextmanager
+def _fresh(given: Settings, trial: str) -> Iterator[Settings]:
+    """A fresh home; that of a chaos trial stays below KERWEN_HOME, if it is set."""
+    keep = trial == "chaos" and "KERWEN_HOME" in os.environ
+    parent = given.home.root if keep else None
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
+    root = Path(tempfile.mkdtemp(prefix=f"kerwen-{trial}-", dir=parent))
+    try:
+        yield Settings(
+            home=Home(root=root),
             catalogue=given.catalogue,
             log_level=given.log_level,
         )
-        figures = bench.path(
-            settings, catalogue, records=args.records, seed=args.seed, tell=out.say
-        )
+    finally:
+        if not keep:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def _path(args: argparse.Namespace, out: Output, settings: Settings) -> int:
+    """Exit 0 only if the audit is equal."""
+    figures = bench.path(
+        settings,
+        read_catalogue(settings.catalogue),
+        records=args.records,
+        seed=args.seed,
+        tell=out.say,
+    )
     rows = bench.as_json(figures)
     out.table(
         "By process",
@@ -59,3 +109,29 @@ def run(args: argparse.Namespace, out: Output) -> int:
         f"{rows['records_per_second']} records/s; audit: {rows['audit']}",
     )
     return 0 if figures.audit == "equal" else 1
+
+
+def _chaos(args: argparse.Namespace, out: Output, settings: Settings) -> int:
+    """Exit 0 only if nothing was lost or doubled and every audit is equal."""
+    trial = outcome.Trial(cycles=args.cycles, seed=args.seed)
+    done = harness.run(settings, trial, out.say)
+    rows = report.as_json(done)
+    out.table(
+        "Faults",
+        ("fault", "times", "seconds until whole again: half", "worst"),
+        [
+            (kind, times, *_recovery(rows["recover_by_fault"].get(kind, {})))
+            for kind, times in rows["faults"].items()
+        ],
+        right=("times", "seconds until whole again: half", "worst"),
+    )
+    out.result(
+        rows,
+        f"{rows['cycles']} cycles, {rows['records']} records: {rows['lost']} lost, "
+        f"{rows['doubled']} doubled; audit: {rows['audit']}",
+    )
+    return 0 if done.clean else 1
+
+
+def _recovery(seconds: Mapping[str, Any]) -> tuple[Any, Any]:
+    return seconds.get("p50", ""), seconds.get("max", "")

@@ -1,0 +1,52 @@
+"""A worker of aggregate that drops one message and folds one twice, on purpose.
+
+Only for the chaos trial, see :mod:`unguarded`. The first message with rows of crossings
+is dropped, the second is folded twice; which rows that were is written to the home, so
+that the trial knows what its checker has to find.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+import polars as pl
+
+from agents.worker import main
+from hub.core import coverage
+from hub.core.log import Coordinate
+
+MARK = "checkpoint"
+"""A column that only border crossings have."""
+
+honest = coverage.unseen
+
+
+def tampering(frame: pl.DataFrame, after: Coordinate) -> pl.DataFrame:
+    """The rows of a message, or none, or all of them twice."""
+    rows = honest(frame, after)
+    if MARK not in rows.columns or not rows.height:
+        return rows
+    if first("dropped", rows.height):
+        return rows.clear()
+    if first("doubled", rows.height):
+        return pl.concat([rows, rows])
+    return rows
+
+
+def first(name: str, rows: int) -> bool:
+    """Whether nobody did this before; then the number of rows is written down."""
+    try:
+        with (Path(os.environ["KERWEN_HOME"]) / name).open("x") as file:
+            file.write(str(rows))
+    except FileExistsError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    stage = os.environ["KERWEN_WORKER"].partition("-")[0]
+    if stage == "aggregate":
+        coverage.unseen = tampering
+    main(stage, importlib.import_module(f"agents.{stage}").build)
