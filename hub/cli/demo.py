@@ -18,11 +18,14 @@ from hub.cli import audit as audit_verb
 from hub.cli import query
 from hub.cli.output import Output
 from hub.cli.release import a_reader
+from hub.cli.up import gateways
 from hub.client import wait_for
+from hub.core.access import STAGES
 from hub.core.catalogue.model import Catalogue
 from hub.edge import control
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings, from_environment
+from hub.embedded.plan import Plan
 from hub.embedded.supervisor import Supervisor
 from hub.trials import audit, demo
 from hub.trials.sample.write import write
@@ -68,11 +71,16 @@ def run(args: argparse.Namespace, out: Output) -> int:
     with _fresh(given, keep="KERWEN_HOME" in os.environ) as settings:
         out.say(f"starting a hub in {settings.home.root}")
         began = time.monotonic()
-        with Supervisor(settings) as hub:
+        # Who stays wants to look around; who exits need not wait for it.
+        plan = Plan(services=() if args.exit else gateways())
+        with Supervisor(settings, plan) as hub:
             out.say(
-                f"Kafka with mutual TLS and {len(hub.kept)} agents are ready after "
+                f"Kafka with mutual TLS and {len(STAGES)} agents are ready after "
                 f"{time.monotonic() - began:.0f} s, brokers at {hub.broker.bootstrap}"
             )
+            for one in hub.kept:
+                if not one.stage:
+                    out.say(f"members' {one.name} at http://{one.address}")
             done = _year(hub.settings, catalogue, args, out, began)
             _show(hub.settings, catalogue, args, out, done)
             if not args.exit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ from hub.core.access import STAGES
 from hub.core.errors import UsageError
 from hub.edge.settings import from_environment
 from hub.embedded import daemon
-from hub.embedded.plan import Plan, Service
+from hub.embedded.plan import GATEWAY, Plan, Service
 
 _SINGLE = ("release",)
 """Stages that read one partition: a second worker would have nothing to do."""
@@ -49,7 +50,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     seconds = round(time.monotonic() - began, 1)
     out.result(
         {**_shown(said), "seconds": seconds},
-        f"the hub is ready after {seconds} s, brokers at {said['bootstrap']}; "
+        f"the hub is ready after {seconds} s, brokers at {said['bootstrap']}, members' "
+        f"gateway at {_address(said) or 'no address (not installed)'}; "
         "`kerwen status` shows it, `kerwen down` stops it",
     )
     return 0
@@ -64,11 +66,25 @@ def plan_of(workers: int, port: int) -> Plan:
     return Plan(
         workers={stage: 1 if stage in _SINGLE else workers for stage in STAGES},
         port=port,
-        services=(_SPOOLS,),
+        services=(_SPOOLS, *gateways()),
     )
+
+
+def gateways() -> tuple[Service, ...]:
+    """The members' gateway, where its packages are installed."""
+    return (GATEWAY,) if importlib.util.find_spec("fastapi") else ()
+
+
+def _address(said: dict[str, Any]) -> str | None:
+    """Where the gateway answers; None: there is none."""
+    for one in said.get("services", ()):
+        if one["name"] == GATEWAY.name:
+            return f"http://{one['address']}"
+    return None
 
 
 def _shown(said: dict[str, Any]) -> dict[str, Any]:
     return {name: said[name] for name in ("state", "pid", "home", "bootstrap")} | {
-        "workers": [one["name"] for one in said["workers"]]
+        "gateway": _address(said),
+        "workers": [one["name"] for one in said["workers"]],
     }

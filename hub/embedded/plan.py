@@ -33,6 +33,10 @@ class Service:
     ready: str = "/readyz"
 
 
+GATEWAY = Service(name="gateway", command=("-m", "hub.gateway", "--port", "{port}"))
+"""The members' gateway; it needs the packages of the extra ``gateway``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Processes of one hub.

@@ -64,6 +64,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        path = scope["path"]
+        if len(path) > 1 and path.endswith("/"):  # a part left empty is a part left out
+            scope = {**scope, "path": path.rstrip("/") or "/"}
         watched = _Watched(send, head=scope["method"] == "HEAD")
         if watched.head:
             scope = {**scope, "method": "GET"}

@@ -19,6 +19,7 @@ from hub.core.catalogue.model import Catalogue, Table
 from hub.core.sdmx import sdg
 from hub.core.sdmx.model import Constraint, Flow, Structure
 from hub.core.sdmx.shelf import Shelf, constraint_ref, flow_ref, shelf
+from hub.core.sdmx.times import span
 from hub.edge.metrics import Metrics
 from hub.gateway.bus import Bus
 from hub.gateway.cache import Cache
@@ -129,8 +130,8 @@ def _constraint(plain: Shelf, state: State) -> Constraint:
         name=flow.name,
         flow=flow.ref,
         values=_values(structure, state),
-        start=state.periods[0] if state.periods else None,
-        end=state.periods[-1] if state.periods else None,
+        start=str(span(state.periods[0]).start) if state.periods else None,
+        end=str(span(state.periods[-1]).end) if state.periods else None,
         series=state.series,
         observations=state.observations,
     )

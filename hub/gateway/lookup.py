@@ -25,7 +25,6 @@ from hub.core.errors import HubError
 from hub.core.sdmx.cube import Observation, Series
 from hub.core.sdmx.refusal import Fault, RefusalError
 from hub.core.sdmx.select import Codes
-from hub.core.sdmx.times import iso
 from hub.gateway.file import connect
 
 OBSERVATIONS_MAX = 200_000
@@ -220,7 +219,7 @@ def series_of(
         StaleError: A release came after `releases` were read.
     """
     said = {
-        number: (one.vintage, one.marker, iso(one.released_ms))
+        number: (one.vintage, one.marker, str(one.released_ms))
         for number, one in releases.items()
     }
     count = 0

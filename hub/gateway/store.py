@@ -143,19 +143,30 @@ class Store:
         )
         return vintage
 
-    def settle(self, caught_up: Iterable[str]) -> list[Change]:
+    @property
+    def waits(self) -> bool:
+        """Whether a manifest waits for its figures."""
+        return (
+            self._file.execute("SELECT 1 FROM waiting LIMIT 1").fetchone() is not None
+        )
+
+    def settle(
+        self, caught_up: Iterable[str], old_ms: int | None = None
+    ) -> list[Change]:
         """Take in what is whole; call it inside :meth:`batch`.
 
         Args:
             caught_up: Tables of which everything in the log was read. A release of
                 theirs that lacks figures will never be whole.
+            old_ms: But for those whose manifest was published after this moment.
         """
-        ready = frozenset(caught_up)
+        every = frozenset(caught_up)
         changes = []
         for manifest, seen_ms in self._file.execute(
             "SELECT manifest, seen_ms FROM waiting ORDER BY seen_ms, action"
         ).fetchall():
             vintage = observation.decode(manifest)
+            ready = every if old_ms is None or seen_ms < old_ms else frozenset()
             if vintage.action == RELEASE:
                 found = self._release(vintage, manifest, seen_ms, ready)
             else:

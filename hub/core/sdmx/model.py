@@ -175,7 +175,9 @@ class Constraint:
 
     Attributes:
         values: Dimension id → codes, in the order of the codelist.
-        start: First period there is, None where there is nothing.
+        start: First day of which there is something, None where there is nothing.
+            Days, because not every client reads quarters there.
+        end: Last day.
     """
 
     ref: Ref

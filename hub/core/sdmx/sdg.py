@@ -32,6 +32,7 @@ from hub.core.sdmx.model import (
     Structure,
 )
 from hub.core.sdmx.shelf import CONCEPT_LABELS
+from hub.core.sdmx.times import iso
 
 FLOW = Ref(kind=Kind.FLOW, id="DF_SDG")
 OWNER, VERSION = "IAEG-SDGs", "1.14"
@@ -172,7 +173,9 @@ def series(
 
 
 def _newest(one: Series) -> str | None:
-    return max((o.attributes[4] or "" for o in one.observations), default=None)
+    """When it was last released; without a zone, which not every client reads."""
+    moments = [int(o.attributes[4]) for o in one.observations if o.attributes[4]]
+    return iso(max(moments)).removesuffix("Z") if moments else None
 
 
 def _observation(one: Observation, source: str, *, differs: bool) -> Observation:

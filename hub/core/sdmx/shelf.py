@@ -45,7 +45,7 @@ ATTRIBUTES = (
     ("CONF_STATUS", Level.OBSERVATION, "CL_CONF_STATUS", "String", True),
     ("VINTAGE", Level.OBSERVATION, "CL_VINTAGE", "String", True),
     ("RELEASE", Level.OBSERVATION, "", "String", True),
-    ("RELEASED", Level.OBSERVATION, "", "DateTime", True),
+    ("RELEASED_MS", Level.OBSERVATION, "", "Long", True),
 )
 """Attributes of every table: id, level, codelist, type, mandatory."""
 

@@ -116,17 +116,14 @@ def available(
         codes = {each.key[at] for each in found}
         ordered = [code for code in one.codes if code in codes]
         values[one.id] = tuple(ordered) or tuple(sorted(codes))
-    periods = sorted(
-        {o.period for one in series for o in one.observations},
-        key=lambda one: (span(one).start, one),
-    )
+    periods = [span(o.period) for one in series for o in one.observations]
     return Constraint(
         ref=constraint_ref(query.flow.ref),
         name=query.flow.name,
         flow=query.flow.ref,
         values=values,
-        start=periods[0],
-        end=periods[-1],
+        start=str(min(one.start for one in periods)),
+        end=str(max(one.end for one in periods)),
         series=len(series),
         observations=sum(len(one.observations) for one in series),
     )

@@ -19,7 +19,7 @@ from hub.core.sdmx.select import Filter, Selection
 from hub.gateway import web
 from hub.gateway.routes import openapi
 from hub.gateway.routes.data import available, chosen, data
-from hub.gateway.routes.structures import below, question, structures
+from hub.gateway.routes.structures import below, question, schema, structures
 
 router = APIRouter(prefix="/sdmx/2.1", tags=["SDMX 2.1"])
 
@@ -87,9 +87,19 @@ async def get_structures(request: Request) -> Response:
     return await structures(request, question(request, "+", "latest"), STRUCTURE_2)
 
 
+async def get_schema(request: Request) -> Response:
+    """Everything that validates data of a dataflow."""
+    parts = request.path_params
+    if parts["context"] != "dataflow":
+        raise nothing("schemas are here of context dataflow")
+    words = (parts["agency"], parts["id"], parts.get("version", "latest"))
+    flow = queries.find_flow(web.gateway_of(request).shelf, *words)
+    return await structures(request, schema(flow), STRUCTURE_2)
+
+
 async def not_built() -> Response:
     """Parts of the standard that this hub has none of."""
-    raise RefusalError(Fault.NOT_BUILT, "schemas and reference metadata are not built")
+    raise RefusalError(Fault.NOT_BUILT, "reference metadata are not built")
 
 
 _DATA_QUERY = openapi.parameters(
@@ -131,10 +141,19 @@ openapi.add(
     ),
     answers=openapi.responses(STRUCTURE_2, openapi.XML_ERROR),
 )
-for _word in ("schema", "metadata"):
-    router.add_api_route(
-        f"/{_word}/{{rest:path}}", not_built, methods=["GET"], include_in_schema=False
-    )
+openapi.add(
+    router,
+    ("schema", "{context}", "{agency}", "{id}", "{version}"),
+    4,
+    get_schema,
+    name="schema_2",
+    summary="What validates data",
+    query=openapi.parameters(["structureFormat", "lang"]),
+    answers=openapi.responses(STRUCTURE_2, openapi.XML_ERROR),
+)
+router.add_api_route(
+    "/metadata/{rest:path}", not_built, methods=["GET"], include_in_schema=False
+)
 openapi.add(
     router,
     ("{resource}", "{agency}", "{id}", "{version}", "{item}"),

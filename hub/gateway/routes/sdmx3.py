@@ -18,7 +18,7 @@ from hub.core.sdmx.shelf import Shelf
 from hub.gateway import web
 from hub.gateway.routes import openapi
 from hub.gateway.routes.data import available, chosen, data
-from hub.gateway.routes.structures import below, question, structures
+from hub.gateway.routes.structures import below, question, schema, structures
 
 router = APIRouter(prefix="/sdmx/3.0", tags=["SDMX 3.0"])
 
@@ -73,10 +73,16 @@ async def get_structures(request: Request) -> Response:
     return await structures(request, question(request, ",", "~"), STRUCTURE_3)
 
 
+async def get_schema(request: Request) -> Response:
+    """Everything that validates data of a dataflow."""
+    asked = schema(_flow(request))
+    return await structures(request, asked, STRUCTURE_3)
+
+
 async def not_built() -> Response:
     """Parts of the standard that this hub has none of."""
     raise RefusalError(
-        Fault.NOT_BUILT, "schemas, reference metadata and registrations are not built"
+        Fault.NOT_BUILT, "reference metadata and registrations are not built"
     )
 
 
@@ -171,7 +177,17 @@ openapi.add(
     ),
     answers=openapi.responses(STRUCTURE_3, openapi.JSON_ERROR),
 )
-for _word in ("schema", "metadata", "registration"):
+openapi.add(
+    router,
+    ("schema", "{context}", "{agency}", "{id}", "{version}"),
+    4,
+    get_schema,
+    name="schema_3",
+    summary="What validates data",
+    query=openapi.parameters(["structureFormat", "lang"]),
+    answers=openapi.responses(STRUCTURE_3, openapi.JSON_ERROR),
+)
+for _word in ("metadata", "registration"):
     router.add_api_route(
         f"/{_word}/{{rest:path}}", not_built, methods=["GET"], include_in_schema=False
     )

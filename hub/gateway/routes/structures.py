@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from hub.core.sdmx import ask
 from hub.core.sdmx.ask import Question
+from hub.core.sdmx.model import Flow, Kind
 from hub.core.sdmx.negotiate import Format
 from hub.core.sdmx.query import OWN, single
 from hub.core.sdmx.refusal import syntax
@@ -52,6 +53,17 @@ def question(request: Request, separator: str, latest: str) -> Question:
         items=items,
         references=ask.references(said.get("references")),
         detail=ask.detail(said.get("detail")),
+    )
+
+
+def schema(flow: Flow) -> Question:
+    """What validates a dataflow's data: its structure, codelists and constraint."""
+    return Question(
+        kinds=(Kind.FLOW,),
+        agencies=frozenset({flow.ref.agency}),
+        ids=frozenset({flow.ref.id}),
+        versions=frozenset({flow.ref.version}),
+        references=frozenset({"all"}),
     )
 
 

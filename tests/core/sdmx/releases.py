@@ -60,7 +60,7 @@ class Log:
 def close(number: int, period: str = "2025", vintage: str = "P") -> Close:
     """A marker, an hour before its day."""
     return Close(
-        marker=bytes([number]) * 16,
+        marker=bytes([0xA0 + number]) * 16,
         vintage=vintage,
         tables=(),
         period=period,
