@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -39,7 +40,10 @@ def flow() -> Dataflow:
     """Border crossings with the fields of ``HEADER`` alone."""
     whole = read_catalogue().dataflows["border_crossing"]
     fields = tuple(one for one in whole.fields if one.name in FIELDS)
-    return dataclasses.replace(whole, fields=fields)
+    schema = json.loads(whole.schema)
+    schema["fields"] = [one for one in schema["fields"] if one["name"] in FIELDS]
+    text = json.dumps(schema, separators=(",", ":"))
+    return dataclasses.replace(whole, fields=fields, schema=text)
 
 
 def inline(reference: str, text: str) -> str:
