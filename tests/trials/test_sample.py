@@ -22,7 +22,7 @@ from hub.trials.sample.pools import POOLS
 from hub.trials.sample.spelling import spell
 from hub.trials.sample.write import Truth, write
 
-PERSONS = 2_000
+PERSONS = 3_000
 NOW_MS = 1_770_000_000_000
 
 

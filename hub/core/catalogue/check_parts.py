@@ -24,6 +24,7 @@ from hub.core.catalogue.model import (
 from hub.core.catalogue.reading import complain, near
 from hub.core.catalogue.tables import DERIVED_MEASURES
 
+DECIMALS_MAX = 6
 _DIVIDED = frozenset({Measure.RATE, Measure.RATIO})
 _ADDED = frozenset({Measure.EVENTS, Measure.SUM})
 _PER_YEAR = {"A": 1, "Q": 4, "M": 12}
@@ -76,9 +77,19 @@ def _shape(table: Table, file: str) -> None:
         if given and not below:
             expected = "it with a numerator and a denominator only"
             complain(file, key, expected, str(table.measure), f"remove {key}")
+    if table.decimals is not None:
+        _decimals(table, file)
     if derived and table.policy in {"C", "E"}:
         expected = "policy R, T, S, W or N: noise is in the components"
         complain(file, "policy", expected, table.policy, "use one of these")
+
+
+def _decimals(table: Table, file: str) -> None:
+    if table.measure not in DERIVED_MEASURES or table.policy != "N":
+        expected = "it for shares under policy N only: others are rounded to protect"
+        complain(file, "decimals", expected, table.policy, "remove decimals")
+    if not 0 <= int(table.decimals or 0) <= DECIMALS_MAX:
+        complain(file, "decimals", f"0 to {DECIMALS_MAX}", table.decimals, "change it")
 
 
 def _disaggregation(catalogue: Catalogue, table: Table, file: str) -> None:

@@ -283,6 +283,7 @@ class Table:
         complement: The published share is 1 − numerator ÷ denominator.
         minus: Taken from the numerator.
         parts: A ratio of several pairs of components, one a code.
+        decimals: Of a share without protection; None: those of its policy.
         control: For a stock, the sums that say what it was when their period began.
         access: "public", or "members": given out over HTTP to members alone.
     """
@@ -326,6 +327,7 @@ class Table:
     complement: bool = False
     minus: Component | None = None
     parts: tuple[Pair, ...] = ()
+    decimals: int | None = None
     control: str | None = None
     access: str = "public"
     sdg: Sdg | None = None

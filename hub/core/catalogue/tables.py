@@ -112,6 +112,7 @@ def read_table(node: Node, sources: Sources) -> Table:
         complement=node.boolean("complement", default=False),
         minus=read_component(node, "minus"),
         parts=read_parts(node),
+        decimals=node.integer("decimals") if "decimals" in node else None,
         control=node.optional("control"),
         access=node.choice("access", ACCESS, "public"),
         sdg=read_sdg(node),

@@ -3,7 +3,8 @@
 Rules (docs/disclosure.md, "Figures"):
 
 - Printed = figure × scale ÷ divisor, rounded half up; counts are whole.
-- Decimals are the policy's, else one for rates and ratios, two for money and means.
+- Decimals are the table's, then the policy's, else one for rates and ratios, two for
+  money and means.
 - What is computed from published figures starts from the printed numbers.
 """
 
@@ -21,6 +22,8 @@ DERIVED = frozenset(
 
 def decimals(table: Table, policy: Policy) -> int:
     """How many decimals a table prints."""
+    if table.decimals is not None:
+        return table.decimals
     if table.measure in DERIVED:
         return int(policy.params.get("decimals", 1))
     if table.measure is Measure.MEAN:

@@ -124,6 +124,8 @@ def _trips(
         count = 1 + rng.poisson(max(habit.trips * years - 1, 0), len(group))
     else:
         count = rng.poisson(habit.trips * years, len(group))
+    long = rng.random(len(group)) < habit.overstays
+    count = np.where(long, 1, count)
     who = np.repeat(group, count)
     out = _days(rng, len(who), first, last, SEASONS[habit.season])
     order = np.lexsort((out, who))
@@ -134,6 +136,8 @@ def _trips(
         return who, out, np.full(len(who), DAY_END)
     stay = np.exp(np.log(habit.stay) + habit.spread * rng.standard_normal(len(who)))
     whole = np.maximum(stay.astype(np.int64), 0)
+    stayers = np.isin(who, group[long])
+    whole = np.where(stayers, rng.integers(370, 640, len(who)), whole)
     back = out + np.minimum(whole, gap - 1)
     stays = final & (rng.random(len(who)) < habit.stays_on)
     kept = gap > 1

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from hub.core.catalogue.model import Codelist
+from hub.trials.sample import border
 from hub.trials.sample.population import (
     VELAYAT_WEIGHTS,
     VELAYATS,
@@ -16,18 +17,33 @@ from hub.trials.sample.population import (
     generator,
 )
 from hub.trials.sample.rows import dates, months, numbered, year_of
-from hub.trials.sample.weights import pick, weights
+from hub.trials.sample.weights import pick, pick_by, weights
 
 AGES = weights("Y0T4 .105 Y5T9 .105 Y10T14 .09 Y15T24 .15 Y25T64 .49 Y_GE65 .06")
 WIDE = {"Y0T14": ("Y0T4", "Y5T9", "Y10T14")}
 POPULATION = 7_060_000
 _SHARES = weights("LABOUR_FORCE .38 EMPLOYED .35")
-_FLIGHTS = weights(
-    "IST 3 DXB 1.4 AUH .4 DME 1.2 KZN .5 LED .4 FRA .6 DEL .6 PEK .5 URC .3 ALA .5 "
-    "TAS .4"
-)
+_PORTS = {
+    "TUR": "IST .85 ESB .15",
+    "RUS": "DME .6 KZN .22 LED .18",
+    "ARE": "DXB .78 AUH .22",
+    "DEU": "FRA 1",
+    "GBR": "LGW 1",
+    "IND": "DEL 1",
+    "CHN": "PEK .6 URC .4",
+    "KAZ": "ALA 1",
+    "UZB": "TAS 1",
+    "IRN": "IKA 1",
+}
+_BY_AIR = np.array([one.startswith("AIR") for one in border.CHECKPOINTS])
 QUESTIONS = 94
 """Questions of the sample round; how many there are is data, not a rule."""
+LOCAL_QUESTIONS = 30
+LINKAGE = {
+    "F": {"LINK_TRUE": 48_210, "LINK_MADE": 47_850, "LINK_RIGHT": 47_830},
+    "M": {"LINK_TRUE": 51_790, "LINK_MADE": 51_560, "LINK_RIGHT": 51_545},
+}
+"""The yearly test of linkage by sex, in pairs of records."""
 
 
 def denominators(
@@ -66,6 +82,11 @@ def denominators(
             ]
         rows.append(("GDP_USD", end, "TM", "_T", "_T", None, int(64e9 * growth)))
         rows.append(("REFUGEES_OF_ORIGIN", end, "TM", "_T", "_T", None, 560))
+        rows += [
+            (kind, end, "TM", sex, "_T", None, pairs)
+            for sex, test in LINKAGE.items()
+            for kind, pairs in test.items()
+        ]
     rows += _opening(people, stock, countries)
     frame = pl.DataFrame(
         rows,
@@ -120,34 +141,50 @@ def _opening(
 
 
 def flights(people: Population, seed: int) -> pl.DataFrame:
-    """Passengers announced in advance, by flight: counts, no names."""
+    """Passengers announced in advance, by flight: counts, no names.
+
+    They are those who cross by air, but for some who were not announced.
+    """
     rng = generator(seed, "figures/flights")
-    days = np.arange(people.first_day, people.last_day + 1)
-    counts = [rng.poisson(daily, len(days)) for daily in _FLIGHTS.values()]
-    day_of = np.tile(np.concatenate([np.repeat(days, one) for one in counts]), 2)
-    port = np.tile(np.repeat(list(_FLIGHTS), [one.sum() for one in counts]), 2)
-    total = rng.binomial(180, 0.72, len(day_of))
-    women = rng.binomial(total, 0.44)
-    rest = rng.binomial(total - women, 0.004)
-    direction = np.repeat(["ENTRY", "EXIT"], len(day_of) // 2)
-    carriers = pl.Series(port).replace_strict(
+    crossings = border.make(people, seed)
+    known = crossings.between(people.first_day, people.last_day)
+    known = known[_BY_AIR[crossings.checkpoint[known]]]
+    known = known[rng.random(len(known)) < 0.96]
+    country = np.array(border.COUNTRIES)[crossings.country[known]]
+    sex = people.sex[crossings.who[known]]
+    lists = (
+        pl.DataFrame(
+            {
+                "day": crossings.day[known],
+                "direction": np.where(crossings.entry[known] == 1, "ENTRY", "EXIT"),
+                "port": pick_by(rng, country, _PORTS, "OTH 1"),
+                "f": sex == "F",
+                "m": sex == "M",
+            }
+        )
+        .group_by("day", "direction", "port")
+        .agg(pl.col("f", "m").sum(), pl.len())
+        .sort("day", "direction", "port")
+    )
+    count = lists.height
+    carriers = lists["port"].replace_strict(
         {"IST": "TK", "DXB": "FZ", "FRA": "LH", "KZN": "S7"}, default="T5"
     )
     return pl.DataFrame(
         {
-            "record_id": numbered(f"PF-{people.first_day}", len(day_of)),
-            "flight_date": dates(day_of),
-            "direction": pl.Series(direction),
-            "port_abroad": pl.Series(port),
+            "record_id": numbered(f"PF-{people.first_day}", count),
+            "flight_date": dates(lists["day"].to_numpy()),
+            "direction": lists["direction"],
+            "port_abroad": lists["port"],
             "carrier": carriers,
-            "pax_f": _int(women),
-            "pax_m": _int(total - women - rest),
-            "pax_oun": _int(rest),
-            "pax_total": _int(total),
-            "crew": _int(rng.integers(5, 10, len(day_of))),
-            "list_ok": pl.Series(rng.random(len(day_of)) < 0.985),
-            "_person": pl.Series(np.full(len(day_of), -1)),
-            "_day": pl.Series(day_of),
+            "pax_f": lists["f"].cast(pl.Int32),
+            "pax_m": lists["m"].cast(pl.Int32),
+            "pax_oun": (lists["len"] - lists["f"] - lists["m"]).cast(pl.Int32),
+            "pax_total": lists["len"].cast(pl.Int32),
+            "crew": _int(rng.integers(5, 10, count)),
+            "list_ok": pl.Series(rng.random(count) < 0.985),
+            "_person": pl.Series(np.full(count, -1)),
+            "_day": lists["day"],
         }
     )
 
@@ -209,21 +246,35 @@ def activities(people: Population, seed: int) -> pl.DataFrame:
 
 
 def answers(people: Population, seed: int) -> pl.DataFrame:
-    """One round of policy answers a year."""
+    """One round of policy answers a year, of the country and of its velayats."""
     rng = generator(seed, "figures/answers")
     first = int(year_of(np.array([people.first_day]))[0])
     last = int(year_of(np.array([people.last_day]))[0])
-    grid = list(itertools.product(range(first, last + 1), range(QUESTIONS)))
-    count = len(grid)
-    domain = np.array([1 + number * 6 // QUESTIONS for _, number in grid])
-    answered = np.array([day(year, 11) for year, _ in grid])
+    asked = [("TM", QUESTIONS), *((area, LOCAL_QUESTIONS) for area in VELAYATS)]
+    grid = [
+        (year, area, number, many)
+        for area, many in asked
+        for number in range(many)
+        for year in range(first, last + 1)
+    ]
+    count, years = len(grid), last - first + 1
+    domain = np.array([1 + number * 6 // many for _, _, number, many in grid])
+    answered = np.array([day(year, 11) for year, *_ in grid])
+    # What is there stays there: an answer of one round is where the next one begins.
+    base = rng.choice(3, count // years, p=[0.25, 0.35, 0.4])
+    steps = rng.random((count // years, years)) < 0.12
+    steps[:, 0] = False
+    level = np.minimum(base[:, None] + steps.cumsum(axis=1), 2).ravel()
+    code = ["L" if area != "TM" else "Q" for _, area, *_ in grid]
     return pl.DataFrame(
         {
             "record_id": numbered(f"PA-{people.first_day}", count),
-            "round": pl.Series([str(year) for year, _ in grid]),
+            "round": pl.Series([str(year) for year, *_ in grid]),
             "domain": "PD_" + pl.Series(domain).cast(pl.String),
-            "question_code": pl.Series([f"Q{number + 1:03d}" for _, number in grid]),
-            "answer": pl.Series(pick(rng, "ABSENT .2 PARTIAL .35 COMPLETE .45", count)),
+            "question_code": pl.Series(
+                [f"{c}{one[2] + 1:03d}" for c, one in zip(code, grid, strict=True)]
+            ),
+            "answer": pl.Series(np.array(["ABSENT", "PARTIAL", "COMPLETE"])[level]),
             "gcm_objective": _int(rng.integers(1, 24, count)),
             "answered_on": dates(answered + rng.integers(0, 28, count)),
             "answered_by": pl.Series(
@@ -231,6 +282,7 @@ def answers(people: Population, seed: int) -> pl.DataFrame:
                     rng, "sms .3 molsp .2 mfa .12 moe .08 moh .1 moi .1 stat .1", count
                 )
             ),
+            "area": pl.Series([area for _, area, *_ in grid]),
             "_person": pl.Series(np.full(count, -1)),
             "_day": pl.Series(answered + 30),
             "_member": pl.Series(["isld"]).new_from_index(0, count),

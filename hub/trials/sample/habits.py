@@ -29,6 +29,7 @@ class Habit:
         rights: Right of residence shown at the border.
         lookback: Days before the first year in which trips may begin (history).
         stays_on: Share of the last trips that never come back.
+        overstays: Share of people whose one trip lasts longer than a year.
         declared: Least declared stay in days.
     """
 
@@ -42,6 +43,7 @@ class Habit:
     rights: Weights = field(default_factory=lambda: weights("CITIZEN 1"))
     lookback: int = 0
     stays_on: float = 0.0
+    overstays: float = 0.0
     declared: int = 0
     each: bool = True
 
@@ -107,6 +109,7 @@ HABITS: dict[str, Habit] = {
         purposes=weights("FAMILY 0.62 BUSINESS 0.2 MEDICAL 0.08 OTHER 0.1"),
         rights=weights("NONE 1"),
         stays_on=0.012,
+        overstays=0.08,
     ),
     "driver": Habit(
         first="ENTRY",
@@ -180,6 +183,7 @@ HABITS: dict[str, Habit] = {
         rights=weights("VISA 0.97 NONE 0.03"),
         season="summer",
         stays_on=0.01,
+        overstays=0.08,
     ),
     "stateless": Habit(
         first="EXIT",

@@ -44,7 +44,7 @@ def rows(people: Population, seed: int) -> pl.DataFrame:
     rng = generator(seed, "labour")
     contracts = out[rng.random(len(out)) < 0.78]
     again = inside[rng.random(len(inside)) < 0.35]
-    hurt = inside[rng.random(len(inside)) < 0.06]
+    hurt = inside[rng.random(len(inside)) < 0.12]
     first = people.first_day
     frames = [
         _rows(people, contracts, "CONTRACT_OUT", first - 60, seed),

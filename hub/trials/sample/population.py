@@ -198,7 +198,7 @@ def make(seed: int, persons: int, first_year: int, years: int) -> Population:
     sex = np.where(rare < 0.004, "_U", np.where(rare < 0.005, "_O", sex))
     born = start - _ages(rng, group)
     # Some of those at home are born in these years.
-    newborn = (group == NAMES_OF_GROUPS.index("home")) & (rng.random(persons) < 0.2)
+    newborn = (group == NAMES_OF_GROUPS.index("home")) & (rng.random(persons) < 0.35)
     born = np.where(newborn, rng.integers(start, end - 30, persons), born)
     citizenship = _citizenship(rng, group)
     culture = _culture(rng, citizenship)

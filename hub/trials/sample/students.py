@@ -1,4 +1,4 @@
-"""Students who come and go, enrolled over several years, some graduated in this one."""
+"""Students who come and go, enrolled over several years, some graduated meanwhile."""
 
 from __future__ import annotations
 
@@ -46,13 +46,16 @@ def rows(people: Population, seed: int) -> pl.DataFrame:
 def _rows(people: Population, who: Ints, direction: str, seed: int) -> pl.DataFrame:
     rng = generator(seed, "students/" + direction)
     count = len(who)
-    last_year = int(year_of(np.array([people.last_day]))[0])
-    begun = last_year - rng.integers(0, 4, count)
-    september = np.array([day(year, 9) for year in range(last_year - 3, last_year + 1)])
-    start = september[begun - (last_year - 3)] + rng.integers(-10, 25, count)
-    status = pick(rng, "ENROLLED .8 GRADUATED .15 LEFT .05", count)
-    status = np.where(begun >= last_year, "ENROLLED", status)
-    ended = day(last_year, 6) + rng.integers(0, 45, count)
+    first_year, last_year = year_of(np.array([people.first_day, people.last_day]))
+    begun = rng.integers(first_year - 3, last_year + 1, count)
+    years = np.arange(first_year - 3, last_year + 6)
+    september = np.array([day(int(year), 9) for year in years])
+    june = np.array([day(int(year), 6) for year in years])
+    start = september[begun - years[0]] + rng.integers(-10, 25, count)
+    over = begun + rng.integers(2, 6, count)
+    ended = june[over - years[0]] + rng.integers(0, 45, count)
+    status = pick(rng, "GRADUATED .85 LEFT .15", count)
+    status = np.where(ended > people.last_day - 20, "ENROLLED", status)
     woman = people.woman[who]
     fields = {
         "record_id": numbered(direction, count),
@@ -70,7 +73,8 @@ def _rows(people: Population, who: Ints, direction: str, seed: int) -> pl.DataFr
         "status": pl.Series(status),
         "funding": pl.Series(pick(rng, "STATE .4 SCHOLARSHIP .2 SELF .4", count)),
     }
-    sent = np.full(count, people.last_day - 20)
+    known = np.where(status == "ENROLLED", start, ended) + 20
+    sent = np.clip(known, people.first_day, people.last_day - 20)
     return with_papers(people, who, sent, office=STUDENTS, rng=rng, fields=fields)
 
 
