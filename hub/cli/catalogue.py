@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from hub.cli.output import Output
+from hub.core.catalogue import lint
 from hub.core.catalogue.model import Catalogue
 from hub.core.catalogue.pages import pages
+from hub.core.errors import InvalidError
 from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
 
@@ -20,6 +23,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output", type=Path, default=Path("docs/reference"), help="where docs go"
+    )
+    parser.add_argument(
+        "--cells", type=Path, help="check: true cells, as `kerwen audit --cells` writes"
+    )
+    parser.add_argument(
+        "--national",
+        action="store_true",
+        help="check: the cells are national data, so too many small ones are refused",
     )
 
 
@@ -37,6 +48,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
             (args.output / name).write_text(text, "utf-8")
         out.result({"pages": sorted(made)}, f"{len(made)} pages in {args.output}")
         return 0
+    if args.cells is not None:
+        return _usability(args.cells, national=args.national, out=out)
     counts = {
         "dataflows": len(_flows(catalogue)),
         "tables": len(_tables(catalogue)),
@@ -52,6 +65,40 @@ def run(args: argparse.Namespace, out: Output) -> int:
         ),
     )
     return 0
+
+
+def _usability(path: Path, *, national: bool, out: Output) -> int:
+    """How many cells are large enough; 1 where national data fail the gate."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+        shares = lint.usability(json.loads(line) for line in lines)
+    except OSError as error:
+        text = error.strerror or "cannot be read"
+        raise InvalidError(
+            f"{path}: {text}; `kerwen audit --cells` writes it"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidError(f"{path}: not what `kerwen audit --cells` writes") from error
+    failing = [name for name, share in shares.items() if share < lint.SHARE_MIN]
+    out.table(
+        f"Women's and men's cells of {lint.CELL_MIN} and more",
+        ("table", "share", ""),
+        [
+            (name, f"{float(share):.0%}", "fails" if name in failing else "")
+            for name, share in shares.items()
+        ],
+        right=("share",),
+    )
+    out.result(
+        {
+            "shares": {name: float(share) for name, share in shares.items()},
+            "failing": failing,
+            "national": national,
+        },
+        f"{len(failing)} of {len(shares)} tables are mostly small cells"
+        f"{': merge their codes or lower their frequency' if failing else ''}",
+    )
+    return 1 if national and failing else 0
 
 
 def _flows(catalogue: Catalogue) -> list[dict[str, object]]:

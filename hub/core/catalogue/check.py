@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 
+from hub.core.catalogue import lint
 from hub.core.catalogue.check_flows import check_dataflow
 from hub.core.catalogue.check_tables import check_table
 from hub.core.catalogue.model import Catalogue, Codelist, Member
@@ -57,6 +58,7 @@ def check(catalogue: Catalogue) -> None:
     _members(catalogue)
     for table in catalogue.tables.values():
         check_table(catalogue, table)
+    lint.check(catalogue)
 
 
 def _codelist(catalogue: Catalogue, codelist: Codelist) -> None:

@@ -60,6 +60,7 @@ def check_table(catalogue: Catalogue, table: Table) -> None:
     check_conditions(catalogue, fields, table.where, file, "where")
     for index, dimension in enumerate(table.dimensions):
         _dimension(catalogue, fields, dimension, file, f"dimensions[{index}]")
+    _margins(table, file)
     check_phrases(catalogue, table, dataflow, fields, file)
     _protection(table, dataflow, fields, file)
 
@@ -135,6 +136,17 @@ def _time(
     if gated and _PER_YEAR[table.frequency] > _PER_YEAR[finest]:
         expected = f"{finest} or coarser: {dataflow.id} is declared so"
         complain(file, "frequency", expected, table.frequency, "use a coarser one")
+
+
+def _margins(table: Table, file: str) -> None:
+    known = [dimension.id for dimension in table.dimensions]
+    if table.margins is not None and len(known) < 2:
+        expected = "no margins: fewer than two dimensions have none to leave out"
+        complain(file, "margins", expected, table.margins, "remove it")
+    for index, name in enumerate(table.margins or ()):
+        if name not in known:
+            expected = "a dimension of this table"
+            complain(file, f"margins[{index}]", expected, name, near(name, known))
 
 
 def _persons(table: Table, fields: dict[str, Field], file: str) -> None:

@@ -286,6 +286,8 @@ class Table:
         decimals: Of a share without protection; None: those of its policy.
         control: For a stock, the sums that say what it was when their period began.
         access: "public", or "members": given out over HTTP to members alone.
+        margins: Of two dimensions, those whose totals over the other are published;
+            None: both.
     """
 
     id: str
@@ -330,6 +332,7 @@ class Table:
     decimals: int | None = None
     control: str | None = None
     access: str = "public"
+    margins: tuple[str, ...] | None = None
     sdg: Sdg | None = None
 
 

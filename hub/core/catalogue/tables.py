@@ -115,6 +115,7 @@ def read_table(node: Node, sources: Sources) -> Table:
         decimals=node.integer("decimals") if "decimals" in node else None,
         control=node.optional("control"),
         access=node.choice("access", ACCESS, "public"),
+        margins=node.strings("margins") if "margins" in node else None,
         sdg=read_sdg(node),
         unit=node.string("unit"),
         internal=node.boolean("internal", default=False),

@@ -83,7 +83,19 @@ def visible(
     always = {place.group for place in _grid(catalogue, table, periods)}
     always |= {place.group for place in seen}
     always |= {place.group for place, one in figures.items() if _says(one)}
-    return {place: one for place, one in figures.items() if place.group in always}
+    return {
+        place: one
+        for place, one in figures.items()
+        if place.group in always and not _unpublished(table, place)
+    }
+
+
+def _unpublished(table: Table, place: Place) -> bool:
+    """Whether a place is a total over one dimension that the table does not publish."""
+    if table.margins is None or (place.d1 == TOTAL) == (place.d2 == TOTAL):
+        return False
+    alone = table.dimensions[0 if place.d2 == TOTAL else 1]
+    return alone.id not in table.margins
 
 
 def totals(table: Table, rows: pl.DataFrame) -> dict[Place, Cell]:
