@@ -197,3 +197,16 @@ def last_day(labels: pl.Expr) -> pl.Expr:
     last = pl.coalesce(quarter * 3, month, pl.lit(12, dtype=pl.Int32))
     day = pl.date(year, last, 1).dt.month_end()
     return pl.when(year.is_not_null()).then(day).otherwise(None)
+
+
+def frequency(labels: pl.Expr) -> pl.Expr:
+    """The frequency of each label; null where the text is not a period."""
+    parts = labels.str.extract_groups(f"^(?:{_LABEL.pattern})$")
+    return (
+        pl.when(parts.struct.field("2").is_not_null())
+        .then(pl.lit("Q"))
+        .when(parts.struct.field("3").is_not_null())
+        .then(pl.lit("M"))
+        .when(parts.struct.field("1").is_not_null())
+        .then(pl.lit("A"))
+    )

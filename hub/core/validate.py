@@ -11,6 +11,8 @@ Rules (design §3 rule 12, §4):
   validity a hundred years; nobody is born after the message. The clock is the broker's,
   so the same message is judged alike on any day.
 - An empty text is no text; text holds no control characters.
+- A period is of the one frequency that its field allows: a year among months would be
+  twelve months in none of them.
 - Rows of one batch that say different things under one record id and revision are all
   refused: none of them is more right than the others.
 
@@ -175,6 +177,8 @@ def _of_field(field: Field, codelists: Mapping[str, Codelist]) -> Iterator[Check
     elif field.kind is Kind.PERIOD:
         last = period.last_day(column)
         unfit = column.is_not_null() & last.is_null()
+        if field.frequency:
+            unfit |= period.frequency(column) != field.frequency
         failing.append((Reason.DATE, unfit | _implausible(last, field.name)))
     for reason, fails in failing:
         told = Reason.RECORD if field.name in CONTROL else reason

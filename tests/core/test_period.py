@@ -139,3 +139,15 @@ def test_column_labels_are_read_as_values_are(text: str) -> None:
     except InvalidError:
         expected = None
     assert expected == found
+
+
+@given(st.text(alphabet="0123456789-Q", max_size=9))
+def test_the_frequency_of_a_column_label_is_that_of_its_value(text: str) -> None:
+    """Month, quarter or year, and nothing where it is no period."""
+    frame = pl.DataFrame({"t": [text, "2025", "2025-Q1", "2025-01"]})
+    found = frame.select(period.frequency(pl.col("t"))).to_series().to_list()
+    try:
+        expected = period.parse(text).frequency
+    except InvalidError:
+        expected = None
+    assert [expected, "A", "Q", "M"] == found

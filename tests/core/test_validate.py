@@ -162,6 +162,39 @@ def test_a_period_is_a_period(
     assert reason(row, "declaration") == expected
 
 
+@pytest.mark.parametrize(
+    ("period", "expected"),
+    [
+        ("2025-09", None),
+        ("2025", (Reason.DATE, "period_month")),
+        ("2025-Q3", (Reason.DATE, "period_month")),
+        ("2025-9", (Reason.DATE, "period_month")),
+    ],
+)
+def test_a_month_is_no_quarter_and_no_year(
+    period: str, expected: tuple[str, str] | None
+) -> None:
+    """A field that allows one frequency refuses the others."""
+    row = {
+        "record_id": "N1",
+        "revision": 0,
+        "action": "NEW",
+        "kind": "CAMPAIGN",
+        "period_month": period,
+        "pillar": "PREVENT",
+        "org_type": "MINISTRY",
+        "topic": "RIGHTS",
+        "velayat": None,
+        "people_f": 5,
+        "people_m": 4,
+        "people_oun": 0,
+        "measure_code": None,
+        "measure_status": None,
+    }
+
+    assert reason(row, "nap_activity") == expected
+
+
 def test_one_record_id_cannot_say_two_things_in_a_batch() -> None:
     """Rows that contradict each other are all refused; a repeated row is not."""
     rows = [
