@@ -35,6 +35,7 @@ VERBS: dict[str, str] = {
     "subscribe": "read indicator observations as a member",
     "query": "print one indicator table by sex",
     "verify": "check offline that figures are exactly those the hub signed",
+    "gateway": "members' tokens for the gateway, and revoking a member at once",
     "audit": "recompute every cell from the inbound log and compare",
     "catalogue": "list, check or document the catalogue",
     "log": "who did what to the hub; whether that record was touched",
