@@ -112,6 +112,12 @@ DATAFLOWS = [
         reserved=True,
     ),
     dataflow("population", Domain.NONE, "year:period sex:code value:long"),
+    dataflow("civil", Domain.MOBILITY, "kind:code on:date"),
+    dataflow(
+        "flight",
+        Domain.NONE,
+        "day:date area:code pax_f:int pax_m:int pax_oun:int late:boolean full:boolean",
+    ),
 ]
 
 AGE = Dimension(id="AGE_M", codelist="CL_AGE_M", field=None, bands=BANDS)
@@ -290,7 +296,8 @@ CODELISTS = [
     codelist("CL_MEANS", "A B _U"),
     codelist("CL_AREA", "TM TM-A TM-M"),
     codelist("CL_MEMBER", "sms mef"),
-    codelist("CL_DATAFLOW", "stay crossing transfer population"),
+    codelist("CL_DATAFLOW", "stay crossing transfer population civil flight"),
+    codelist("CL_REMARK", "LATE FULL"),
 ]
 
 COUNTS = {"D": 5, "V": 3, "js": 2, "hold": 3}
@@ -308,7 +315,7 @@ POLICIES = [
 
 
 def catalogue(tables: Sequence[Table] = TABLES) -> Catalogue:
-    """Two ministries, five dataflows, the given tables."""
+    """Two ministries, the dataflows above, the given tables."""
     return Catalogue(
         digest=bytes(32),
         instance="TM",

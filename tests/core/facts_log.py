@@ -92,7 +92,10 @@ def log(content: Sequence[Message], source: Source = RECORDS) -> list[Incoming]:
 
 
 def run(
-    incoming: list[Incoming], sizes: Sequence[int], source: Source = FACTS
+    incoming: list[Incoming],
+    sizes: Sequence[int],
+    source: Source = FACTS,
+    stage: Aggregate = STAGE,
 ) -> tuple[Memory, list[Result]]:
     """The partition in chunks of the given sizes, the rest in one."""
     memory, results = Memory(), []
@@ -100,6 +103,6 @@ def run(
         chunk, incoming = incoming[:size], incoming[size:]
         if chunk:
             overlay = Overlay(memory)
-            results.append(STAGE.step(overlay, source, chunk))
+            results.append(stage.step(overlay, source, chunk))
             memory.apply(overlay.pending)
     return memory, results

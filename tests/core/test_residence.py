@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core import residence
@@ -184,7 +184,6 @@ HISTORY = st.lists(CROSSING, max_size=9, unique_by=lambda one: one.tie)
 PEOPLE = st.lists(HISTORY, min_size=1, max_size=5)
 
 
-@settings(deadline=None)
 @given(people=PEOPLE, rule=st.sampled_from(RULES), intended=st.booleans())
 def test_residence_is_what_a_walk_by_days_says(
     people: list[list[One]], rule: Rule, intended: bool
@@ -195,7 +194,6 @@ def test_residence_is_what_a_walk_by_days_says(
     assert counted(people, rule, intended=intended) == expected
 
 
-@settings(deadline=None)
 @given(people=PEOPLE, rule=st.sampled_from(RULES), seed=st.randoms())
 def test_order_of_arrival_does_not_matter(
     people: list[list[One]], rule: Rule, seed: object
@@ -210,7 +208,6 @@ def test_order_of_arrival_does_not_matter(
         assert mixed == counted(people, rule, intended=intended)
 
 
-@settings(deadline=None)
 @given(history=HISTORY, rule=st.sampled_from(RULES), year=st.integers(2023, 2026))
 def test_a_year_is_read_from_the_year_after_it_at_most(
     history: list[One], rule: Rule, year: int
