@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from hub.core.catalogue.terms import (
     Closing,
@@ -27,6 +26,7 @@ from hub.core.catalogue.terms import (
     Sdg,
     Text,
 )
+from hub.core.catalogue.words import Domain, Kind, Measure, Role
 from hub.core.identity.composites import Linkage
 
 __all__ = [
@@ -52,47 +52,6 @@ __all__ = [
     "Table",
     "Text",
 ]
-
-
-class Domain(StrEnum):
-    """Linkage domains (identity: linked, flow-local, or no persons)."""
-
-    MOBILITY = "MOBILITY"
-    PROTECTION = "PROTECTION"
-    HEALTH = "HEALTH"
-    FAMILY = "FAMILY"
-    CONSULAR = "CONSULAR"
-    NONE = "NONE"
-
-
-class Role(StrEnum):
-    """What a field may be used for; a field without one is refused."""
-
-    KEY = "key"
-    IDENTIFIER = "identifier"  # ends at intake
-    QUASI = "quasi"
-    DIMENSION = "dimension"
-    MEASURE = "measure"
-    DATE = "date"
-    SENSITIVE = "sensitive"
-    ATTRIBUTE = "attribute"
-
-
-class Kind(StrEnum):
-    """Value kinds of a field.
-
-    Money is a long in minor units; a period is text such as ``2025``, ``2025-Q1`` or
-    ``2025-03`` (see :mod:`hub.core.period`).
-    """
-
-    STRING = "string"
-    CODE = "code"
-    INT = "int"
-    LONG = "long"
-    DATE = "date"
-    BOOLEAN = "boolean"
-    MONEY = "money"
-    PERIOD = "period"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,20 +192,6 @@ class Policy:
     id: str
     title: Text
     params: Mapping[str, int | float]
-
-
-class Measure(StrEnum):
-    """How a table counts."""
-
-    EVENTS = "events"
-    PERSONS = "persons"
-    SUM = "sum"
-    MEAN = "mean"
-    STOCK = "stock"
-    RATE = "rate"
-    RATIO = "ratio"
-    COMPLETENESS = "completeness"
-    DISAGGREGATION = "disaggregation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
