@@ -25,7 +25,7 @@ from agents.frame import WorkerError
 from agents.limits import Patience
 from agents.partition import Condition, Partition
 from agents.runtime import Runtime
-from hub.core.errors import FencedError
+from hub.core.errors import FencedError, LogError
 from hub.edge.metrics import Server
 
 logger = logging.getLogger(__name__)
@@ -106,8 +106,12 @@ class Heart:
         }
 
     async def _ends(self) -> None:
-        """Ask for the ends of all logs; an answer is a sign of life of the broker."""
+        """Ask for the ends of all logs; an answer is a sign of life of the broker.
+
+        A log that ends before what was read of it stops its partition.
+        """
         partitions = self._runtime.partitions
+        asked = {tp: (one, one.following) for tp, one in partitions.items()}
         consumer = self._runtime.app.consumer
         try:
             ends = await asyncio.wait_for(
@@ -117,8 +121,13 @@ class Heart:
             return
         self._answered = time.monotonic()
         for tp, end in ends.items():
-            if tp in partitions:
-                partitions[tp].end = end
+            one, following = asked[tp]
+            if partitions.get(tp) is not one:
+                continue
+            try:
+                one.ended(end, following)
+            except LogError as error:
+                self._runtime.stop(one, error)
 
     async def _copy(self) -> None:
         """Take a checkpoint of every state that moved, one after the other."""

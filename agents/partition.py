@@ -62,6 +62,7 @@ class Partition:
         self.attempt: Attempt | None = None
         self.progress = time.monotonic()
         self.stepping = 0.0
+        self._short = False
         self.pending_bytes = 0
         self.pending_since_ms = 0
         self._policy = policy
@@ -151,9 +152,11 @@ class Partition:
             LogError: If this is not the log the state was made from.
         """
         verdict = guard.decide(message.offset, self.following)
+        topic, number = self.tp
+        if verdict is Verdict.REPLAY and self.source is not None:
+            guard.replayed(topic, number, self.position, self.source.log, message)
         if verdict is not Verdict.NEXT:
             return verdict
-        topic, number = self.tp
         self.following += 1
         if self.condition is Condition.CHECKING:
             if self.position is not None:
@@ -179,6 +182,17 @@ class Partition:
         if start > self.following:
             self.following = following
             self.condition = Condition.RUNNING
+
+    def ended(self, end: int, following: int) -> None:
+        """Note where the log ends, as asked when `following` was to follow.
+
+        Raises:
+            LogError: If it ends before that a second time: what was read is gone.
+        """
+        self.end = end
+        short, self._short = self._short, self.flowing and end < following
+        if short and self._short:
+            guard.placed(self.tp.topic, self.tp.partition, following, 0, end)
 
     async def chunk(self) -> list[Incoming]:
         """Wait for messages and take a chunk out of the buffer."""

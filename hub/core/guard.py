@@ -6,8 +6,9 @@ Rules (design: delivery, rules 3, 7 and 12):
   is skipped; above is a gap and is fetched again.
 - The position is stored with the state, in the same batch: the offset, the uuid of the
   log, a digest of the message at that offset, and the inbound clock.
-- On assignment the message at the position is read again and must be the same; a log
-  that was re-created or truncated stops its partition.
+- On assignment the message at the position is read again and must be the same, and so
+  must whatever comes again later; a log that was re-created or truncated stops its
+  partition.
 - A message at which the worker died three times stops its partition as well. The next
   assignment tries it once more, and after that ever more rarely: a partition that goes
   from worker to worker must not kill them one after the other.
@@ -260,6 +261,22 @@ def recognise(
             f"{topic}/{partition}: the message at offset {position.offset} is not the "
             f"one this state was made from: the topic was re-created; {REBUILD}"
         )
+
+
+def replayed(
+    topic: str, partition: int, position: Position | None, log: bytes, message: Incoming
+) -> None:
+    """Compare a message that comes again with the log it has to be of.
+
+    A topic that is made again under a running worker is read from its beginning.
+
+    Raises:
+        LogError: If it is another log's.
+    """
+    if position is not None and message.offset == position.offset:
+        recognise(topic, partition, position, message)
+    elif message.offset == 0 and adopt(topic, partition, message).log != log:
+        raise LogError(f"{topic}/{partition}: the topic was re-created; {REBUILD}")
 
 
 def placed(topic: str, partition: int, following: int, start: int, end: int) -> None:

@@ -27,21 +27,17 @@ def incoming(offset: int, value: bytes = b"v") -> Incoming:
     return Incoming(offset=offset, time_ms=1_000 + offset, value=value)
 
 
-FIRST = incoming(
-    0,
-    encode(
-        Genesis(
-            log=LOG,
-            topic="t",
-            partition=0,
-            partitions=1,
-            catalogue=bytes(32),
-            generation=1,
-            created_ms=0,
-            key_id="k",
-        )
-    ),
+GENESIS = Genesis(
+    log=LOG,
+    topic="t",
+    partition=0,
+    partitions=1,
+    catalogue=bytes(32),
+    generation=1,
+    created_ms=0,
+    key_id="k",
 )
+FIRST = incoming(0, encode(GENESIS))
 
 
 def state(tmp_path: Path) -> State:
@@ -108,6 +104,50 @@ def test_another_message_at_the_position_is_another_log(tmp_path: Path) -> None:
 
     with pytest.raises(LogError, match="re-created"):
         one.offer(incoming(7, b"new"))
+    one.shut()
+
+
+def test_a_topic_made_again_under_a_running_worker_is_not_read_on(
+    tmp_path: Path,
+) -> None:
+    """It is read from its beginning, and that is another log's."""
+    one = partition(state(tmp_path))
+    one.offer(FIRST)
+    one.stored(one.after([FIRST]))
+    for offset in range(1, 4):
+        one.offer(incoming(offset))
+
+    assert one.offer(FIRST) is Verdict.REPLAY
+    assert one.offer(incoming(2, b"not looked at")) is Verdict.REPLAY
+    with pytest.raises(LogError, match="re-created"):
+        one.offer(incoming(0, encode(replace(GENESIS, log=b"another log's..."))))
+    one.shut()
+
+
+def test_what_comes_again_at_the_position_must_be_the_same(tmp_path: Path) -> None:
+    """A log that was cut and grew again holds another message there."""
+    one = partition(state(tmp_path))
+    one.offer(FIRST)
+    one.offer(incoming(1))
+    one.stored(one.after([FIRST, incoming(1)]))
+
+    assert one.offer(incoming(1)) is Verdict.REPLAY
+    with pytest.raises(LogError, match="re-created"):
+        one.offer(incoming(1, b"other"))
+    one.shut()
+
+
+def test_a_log_that_ends_too_early_twice_stops_the_partition(tmp_path: Path) -> None:
+    """Once may be an answer that was under way; what is behind later is not asked."""
+    made = state(tmp_path)
+    made.write(at(7))
+    one = partition(made)
+    one.offer(incoming(7))
+    one.ended(3, one.following)
+    one.ended(8, one.following)
+    one.ended(3, one.following)
+    with pytest.raises(LogError, match="truncated"):
+        one.ended(3, one.following)
     one.shut()
 
 
