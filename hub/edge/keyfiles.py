@@ -172,7 +172,8 @@ def refuse_shared(path: Path) -> None:
     except PermissionError as error:
         text = f"{path} is locked: it is not readable by this user"
         raise MachineError(text) from error
-    if mode & 0o077:
+    # Windows keeps rights in lists, which a mode does not show; see docs/adapters.md.
+    if os.name == "posix" and mode & 0o077:
         raise MachineError(f"{path} is readable by others: `chmod 600 {path}`")
 
 

@@ -19,7 +19,6 @@ in two batches of one publication.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import sqlite3
@@ -31,6 +30,7 @@ from typing import IO, Self
 from hub.core.errors import InvalidError, MachineError
 from hub.core.lanes import partition_of
 from hub.core.messages import DIGEST_NONE
+from hub.edge import locks
 from hub.publisher.entries import VERSIONS, Item, Parcel, Place, Publication, State
 
 VERSION = len(VERSIONS)
@@ -301,17 +301,14 @@ def _lock(path: Path) -> IO[bytes]:
     """The right to write; given back by the system when the process ends."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held = path.with_suffix(".lock").open("wb")
+        held = locks.hold(path.with_suffix(".lock"))
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise MachineError(
             f"the spool {path} cannot be written: {error.strerror}; set KERWEN_HOME"
         ) from error
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        held.close()
+    if held is None:
         raise MachineError(
             f"another publication writes to {path}; wait until it is done"
-        ) from error
+        )
     return held
