@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hub.cli.output import Output
-from hub.cli.subscribe import MEMBER, reader
+from hub.cli.subscribe import MEMBER, moment_of, reader
 from hub.client import latest, observations
 from hub.client.figures import chosen
 from hub.core import codelists, period
@@ -93,6 +93,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--member", default=MEMBER, help=f"who reads (default: {MEMBER})"
     )
     parser.add_argument("--period", help="only this period and those inside it")
+    parser.add_argument(
+        "--as-of", metavar="MOMENT", help="as it was then: 2026-01-31T12:00:00Z"
+    )
     parser.add_argument("--lang", choices=LANGUAGES, default="en")
     parser.add_argument(
         "--all",
@@ -108,7 +111,13 @@ def run(args: argparse.Namespace, out: Output) -> int:
     reader(catalogue, args.member)
     [table] = chosen(catalogue, [args.table])
     wanted = None if args.period is None else period.parse(args.period)
-    read = observations(settings, args.member, [table.id], catalogue=catalogue)
+    read = observations(
+        settings,
+        args.member,
+        [table.id],
+        catalogue=catalogue,
+        as_of_ms=moment_of(args.as_of),
+    )
     found = [
         one
         for one in latest(read)

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from hub.cli.output import Output
-from hub.client import observations, tablefiles, vintages
+from hub.client import Subscription, bookmark, tablefiles, vintages
+from hub.client.bookmark import BEGINNING
 from hub.client.figures import chosen
 from hub.core import proof
 from hub.core.catalogue.model import Catalogue, Table
 from hub.core.errors import InvalidError, UsageError
 from hub.core.flat import row_of
 from hub.core.observation import Observation, Vintage
+from hub.core.sdmx.times import moment
 from hub.edge.files import read_catalogue
-from hub.edge.settings import from_environment
+from hub.edge.settings import Settings, from_environment
 
 MEMBER = "iom"
 """Who reads where nobody is named: the coordinator of the Network."""
@@ -39,6 +41,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--follow", action="store_true", help="wait for more")
     parser.add_argument(
+        "--as-of",
+        metavar="MOMENT",
+        help="what was published then: 2026-01-31T12:00:00Z",
+    )
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="FILE",
+        help="go on where FILE says, and note there what was given",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
@@ -56,13 +69,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     catalogue = read_catalogue(settings.catalogue)
     reader(catalogue, args.member)
     tables = chosen(catalogue, [one for one in args.tables.split(",") if one])
-    found = observations(
-        settings,
-        args.member,
-        [table.id for table in tables],
-        catalogue=catalogue,
-        follow=args.follow,
-    )
+    found = _found(settings, catalogue, tables, args)
     if args.output is not None:
         names = [table.id for table in tables]
         manifests = vintages(settings, args.member, names)
@@ -77,6 +84,34 @@ def run(args: argparse.Namespace, out: Output) -> int:
     with suppress(KeyboardInterrupt):
         tablefiles.write(sys.stdout, args.shape, tables, found)
     return 0
+
+
+def moment_of(text: str | None) -> int | None:
+    """The moment of ``--as-of`` in milliseconds; None: now."""
+    return None if text is None else moment(text, "--as-of")
+
+
+def _found(
+    settings: Settings,
+    catalogue: Catalogue,
+    tables: Sequence[Table],
+    args: argparse.Namespace,
+) -> Iterator[Observation]:
+    """Figures, release by release; the bookmark moves behind each."""
+    mark = BEGINNING if args.resume is None else bookmark.read(args.resume)
+    with Subscription(
+        settings,
+        args.member,
+        [table.id for table in tables],
+        catalogue=catalogue,
+        bookmark=mark,
+        as_of_ms=moment_of(args.as_of),
+        follow=args.follow,
+    ) as releases:
+        for release in releases:
+            yield from release.observations
+            if args.resume is not None:
+                bookmark.write(args.resume, releases.bookmark)
 
 
 def reader(catalogue: Catalogue, member: str) -> None:

@@ -16,6 +16,7 @@ from hub.client.feed import POLL_SECONDS, Feed
 from hub.core import observation
 from hub.core.errors import RetriableError
 from hub.core.keys import KeyRegistry
+from hub.core.log import Incoming
 from hub.core.observation import Vintage
 from hub.core.topics import VINTAGES
 from hub.edge import keyring
@@ -56,13 +57,21 @@ def vintages(
 
 def new(feed: Feed, registry: KeyRegistry, known: set[bytes]) -> Iterator[Vintage]:
     """Verified manifests since the last look; `known` grows by their digests."""
+    for vintage, _ in placed(feed, registry, known):
+        yield vintage
+
+
+def placed(
+    feed: Feed, registry: KeyRegistry, known: set[bytes]
+) -> Iterator[tuple[Vintage, Incoming]]:
+    """Like :func:`new`, each with its message: offset, and when the brokers took it."""
     for message in feed.news(VINTAGES):
         if message.value not in known:
             vintage = observation.decode(message.value)
             key = registry.authority(vintage.key_id, "release")
             observation.verify(vintage, key)
             known.add(message.value)
-            yield vintage
+            yield vintage, message
 
 
 def withdrawn(found: Iterable[Vintage]) -> set[tuple[str, bytes]]:

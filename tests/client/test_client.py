@@ -2,151 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Self
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub import client
-from hub.client import figures as given
-from hub.client import manifests
 from hub.core import observation
 from hub.core.catalogue.model import Catalogue, Table
 from hub.core.errors import EnvelopeError, InvalidError, RetriableError
-from hub.core.keys import HUB, Key, KeyRegistry
-from hub.core.log import Incoming
-from hub.core.observation import Observation, Vintage
+from hub.core.observation import Observation
 from hub.core.reasons import Reason
 from hub.core.topics import VINTAGES, indicator_topic
-from hub.edge import keyring
-from hub.edge.files import read_catalogue
-from hub.edge.settings import Home, Settings
-
-KEY = Ed25519PrivateKey.from_private_bytes(b"r" * 32)
-OTHER = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
-SETTINGS = Settings(home=Home(root=Path("/nowhere")))
-FIRST, SECOND = b"1" * 16, b"2" * 16
-
-
-class Logs:
-    """Topics in memory; stands in for the reader of a broker."""
-
-    def __init__(self) -> None:
-        self.topics: dict[str, list[bytes]] = {}
-
-    def add(self, topic: str, *values: bytes) -> None:
-        """Append."""
-        self.topics.setdefault(topic, []).extend(values)
-
-    def feed(self, *_: object) -> Feed:
-        """A reader at the beginning."""
-        return Feed(self)
-
-
-class Feed:
-    """What :class:`hub.client.feed.Feed` does, without a broker."""
-
-    def __init__(self, logs: Logs) -> None:
-        self._logs = logs
-        self._positions: dict[str, int] = {}
-
-    def news(self, topic: str) -> Iterator[Incoming]:
-        """Messages since the last look."""
-        values = self._logs.topics.get(topic, [])
-        start = self._positions.get(topic, 0)
-        self._positions[topic] = len(values)
-        for offset in range(start, len(values)):
-            yield Incoming(offset=offset, time_ms=0, value=values[offset])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def catalogue() -> Catalogue:
-    """The catalogue of the repository."""
-    return read_catalogue()
-
-
-@pytest.fixture
-def table(catalogue: Catalogue) -> Table:
-    """A table with two dimensions."""
-    return catalogue.tables["PRM_NEW"]
-
-
-@pytest.fixture
-def logs(monkeypatch: pytest.MonkeyPatch) -> Logs:
-    """Empty logs that the client reads instead of a broker's."""
-    made = Logs()
-    key = Key(
-        key_id="hub-release-2025-01",
-        use="release",
-        member=HUB,
-        public=KEY.public_key().public_bytes_raw(),
-    )
-    registry = KeyRegistry(keys={key.key_id: key})
-    for module in (given, manifests):
-        monkeypatch.setattr(module, "Feed", made.feed)
-        monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(keyring, "registry", lambda _: registry)
-    return made
-
-
-def figures(table: Table, marker: bytes, *values: float | None) -> list[Observation]:
-    """One observation a value, of successive quarters."""
-    return [
-        Observation(
-            table=table.id,
-            frequency="Q",
-            area="TM",
-            sex="F",
-            dimensions=("WORK", "AF"),
-            period=f"2025-Q{number}",
-            value=value,
-            status="P" if value is not None else "Q",
-            conf="F" if value is not None else "A",
-            unit=table.unit,
-            vintage="P",
-            release=marker.hex(),
-            released_ms=1_000 * int(marker[:1]),
-        )
-        for number, value in enumerate(values, 1)
-    ]
-
-
-def manifest(
-    found: list[Observation], marker: bytes, key: Ed25519PrivateKey = KEY
-) -> Vintage:
-    """The signed manifest of these figures."""
-    made = Vintage(
-        table=found[0].table,
-        vintage="P",
-        marker=marker,
-        period="2025",
-        catalogue=bytes(32),
-        observations=len(found),
-        digest=observation.digest(found),
-        released_ms=found[0].released_ms,
-        key_id="hub-release-2025-01",
-    )
-    return observation.sign(made, key)
-
-
-def release(
-    logs: Logs, table: Table, marker: bytes, *values: float | None
-) -> list[Observation]:
-    """Put a whole release into the logs."""
-    found = figures(table, marker, *values)
-    codec = observation.Codec(table)
-    logs.add(indicator_topic(table.id), *(codec.encode(one) for one in found))
-    logs.add(VINTAGES, observation.encode(manifest(found, marker)))
-    return found
+from tests.client.logs import (
+    FIRST,
+    KEY,
+    OTHER,
+    SECOND,
+    SETTINGS,
+    Logs,
+    figures,
+    manifest,
+    release,
+)
 
 
 def read(catalogue: Catalogue, *tables: str) -> list[Observation]:
