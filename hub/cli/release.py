@@ -1,21 +1,39 @@
-"""``kerwen release``: close a period, wait for the signed vintage."""
+"""``kerwen release``: what is due, close a period, see what a release said, undo it.
+
+Rules (docs/disclosure.md, "Release"):
+
+- ``run`` (the default) writes the marker of a cut into every ministry's log and waits
+  for the signed vintages; ``run --due`` does so for everything whose day has come.
+- A vintage is released once: a second one of the same period and letter is refused
+  before anything is written, as long as the first was not withdrawn.
+- ``show``, ``diff`` and ``plan`` only read, as any member may.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import Any
 
+from hub.cli import vintages
 from hub.cli.output import Output
+from hub.cli.vintages import Desk
 from hub.client import wait_for
+from hub.core.catalogue import calendar
+from hub.core.catalogue.calendar import Released
 from hub.core.catalogue.model import Catalogue
-from hub.core.errors import InvalidError
+from hub.core.errors import InvalidError, UsageError
 from hub.edge import control, trail
 from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
 
+ACTIONS = ("run", "plan", "show", "diff", "withdraw")
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
-    parser.add_argument("--period", required=True, help="2025, 2025-Q1 or 2025-03")
+    parser.add_argument("action", nargs="?", choices=ACTIONS, default="run")
+    parser.add_argument("--period", help="2025, 2025-Q1 or 2025-03")
     parser.add_argument(
         "--tables", nargs="*", default=[], metavar="TABLE", help="default: all"
     )
@@ -23,47 +41,124 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--vintage",
         choices=control.VINTAGES,
         default="P",
-        help="P provisional, R revised, F final (default: P)",
+        help="run: P provisional, R revised, F final (default: P)",
+    )
+    parser.add_argument(
+        "--due", action="store_true", help="run: everything whose day has come"
     )
     parser.add_argument(
         "--timeout", type=float, default=300.0, help="seconds to wait (default: 300)"
     )
+    parser.add_argument(
+        "--years", type=int, default=3, help="plan: years to look back (default: 3)"
+    )
+    parser.add_argument(
+        "--older", default="P", help="diff: vintage, or how a release begins"
+    )
+    parser.add_argument("--newer", default="R", help="diff: the same")
+    parser.add_argument("--marker", help="withdraw: the release, or how it begins")
+    parser.add_argument("--reason", default="", help="withdraw: why, for all to read")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """Write the marker into every ministry's log; wait for its manifests."""
+    """Do one of the words."""
     settings = from_environment()
     catalogue = read_catalogue(settings.catalogue)
     reader = a_reader(catalogue)
-    named = " ".join(args.tables) or "all tables"
-    trail.note(settings, "release", f"{args.period} {args.vintage} {named}"[:200])
+    desk = Desk(settings=settings, catalogue=catalogue, reader=reader, out=out)
+    match args.action:
+        case "plan":
+            return vintages.plan(desk, args.years)
+        case "show":
+            return vintages.show(desk, args.period, {*args.tables})
+        case "diff":
+            if len(args.tables) != 1:
+                raise UsageError("diff: name one table with --tables")
+            return vintages.diff(desk, args.tables[0], args.older, args.newer)
+        case "withdraw":
+            if not args.marker:
+                raise UsageError("withdraw: name the release with --marker")
+            return vintages.withdraw(desk, args.marker, args.tables, args.reason)
+        case _:
+            return _run(desk, args)
+
+
+def _run(desk: Desk, args: argparse.Namespace) -> int:
+    """Close one period, or all that are due, and print what came of it."""
+    if args.due == (args.period is not None):
+        raise UsageError("run: give --period, or --due instead of one")
+    stands = vintages.standing(desk)
+    if not args.due:
+        cut = (args.period, args.vintage, tuple(args.tables))
+        released = {Released(one.table, one.period, one.vintage) for one in stands}
+        _refuse_again(desk.catalogue, *cut, released)
+        cuts = [cut]
+    else:
+        cuts = [
+            (one.period, one.vintage, one.tables)
+            for one in vintages.due(desk.catalogue, stands, years=args.years)
+            if one.state == "due"
+        ]
+    done = [_close(desk, *cut, timeout=args.timeout) for cut in cuts]
+    if args.due:
+        desk.out.result({"releases": done}, f"{len(done)} releases were due")
+        return 0
+    [one] = done
+    number = len(one["tables"])
+    text = f"{number} tables, {one['observations']} observations, signed"
+    desk.out.result(one, text)
+    return 0
+
+
+def _refuse_again(
+    catalogue: Catalogue,
+    period: str,
+    letter: str,
+    tables: Sequence[str],
+    released: set[Released],
+) -> None:
+    """A vintage stands as it is; another one of the same name would contradict it."""
+    asked = tables or [t.id for t in catalogue.tables.values() if not t.internal]
+    taken = calendar.standing(asked, period, letter, released)
+    if taken:
+        following = {"P": "R", "R": "F"}.get(letter)
+        mend = f"release {following}, or withdraw it" if following else "withdraw it"
+        raise InvalidError(
+            f"vintage {letter} of {period} stands already for {', '.join(taken[:5])}"
+            f"{' and others' if len(taken) > 5 else ''}; {mend} first "
+            "(`kerwen release show`)"
+        )
+
+
+def _close(
+    desk: Desk, period: str, letter: str, tables: Sequence[str], *, timeout: float
+) -> dict[str, Any]:
+    """Write the marker into every ministry's log; wait for its manifests."""
+    settings, out = desk.settings, desk.out
+    named = " ".join(tables) or "all tables"
+    trail.note(settings, "release run", f"{period} {letter} {named}"[:200])
     marker = control.close(
         settings,
-        catalogue,
-        period=args.period,
-        vintage=args.vintage,
-        tables=tuple(args.tables),
+        desk.catalogue,
+        period=period,
+        vintage=letter,
+        tables=tuple(tables),
     )
     out.say(f"cut {marker.marker.hex()} is in every ministry's log; waiting")
-    found = wait_for(settings, reader, marker.marker, marker.tables, args.timeout)
-    observations = sum(vintage.observations for vintage in found)
+    found = wait_for(settings, desk.reader, marker.marker, marker.tables, timeout)
     out.table(
         f"Vintage {marker.vintage} of {marker.period}",
         ("table", "observations", "digest"),
         [(one.table, one.observations, one.digest.hex()[:16]) for one in found],
         right=("observations",),
     )
-    out.result(
-        {
-            "marker": marker.marker.hex(),
-            "period": marker.period,
-            "vintage": marker.vintage,
-            "tables": {one.table: one.observations for one in found},
-            "observations": observations,
-        },
-        f"{len(found)} tables, {observations} observations, signed",
-    )
-    return 0
+    return {
+        "marker": marker.marker.hex(),
+        "period": marker.period,
+        "vintage": marker.vintage,
+        "tables": {one.table: one.observations for one in found},
+        "observations": sum(one.observations for one in found),
+    }
 
 
 def a_reader(catalogue: Catalogue) -> str:

@@ -68,7 +68,7 @@ def placed(
     for message in feed.news(VINTAGES):
         if message.value not in known:
             vintage = observation.decode(message.value)
-            key = registry.authority(vintage.key_id, "release")
+            key = registry.authority(vintage.key_id, observation.use_of(vintage))
             observation.verify(vintage, key)
             known.add(message.value)
             yield vintage, message

@@ -36,6 +36,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from hub.core.catalogue.model import Table
 from hub.core.errors import EnvelopeError
 from hub.core.fingerprint import fingerprint
+from hub.core.keys import Use
 from hub.core.messages import SIGNATURE_NONE
 from hub.core.messages.indicators import MANIFEST_BYTES_MAX, VINTAGE
 from hub.core.messages.schemas import text_of
@@ -277,6 +278,11 @@ def signed_bytes(vintage: Vintage) -> bytes:
 def sign(vintage: Vintage, key: Ed25519PrivateKey) -> Vintage:
     """The manifest with its signature."""
     return replace(vintage, signature=key.sign(signed_bytes(vintage)))
+
+
+def use_of(vintage: Vintage) -> Use:
+    """Which of the hub's keys must have signed: who undoes is not who publishes."""
+    return "control" if vintage.action == "withdraw" else "release"
 
 
 def verify(vintage: Vintage, key: Ed25519PublicKey) -> None:

@@ -152,7 +152,8 @@ def _signed(
     for one in proof.manifests:
         place = (one.table, one.marker.hex())
         try:
-            observation.verify(one, registry.authority(one.key_id, "release"))
+            key = registry.authority(one.key_id, observation.use_of(one))
+            observation.verify(one, key)
         except EnvelopeError as error:
             where, text = _place(place), str(error)
             findings.append(Finding(kind="signature", where=where, text=text))

@@ -1,4 +1,4 @@
-"""Close markers: the one thing an operator puts into the ministries' logs.
+"""What an operator puts into the logs: markers that close, tombstones that undo.
 
 Rules (design: delivery, rule 8):
 
@@ -11,17 +11,53 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterable
 
+from hub.core import observation
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.errors import InvalidError
 from hub.core.log import Send
-from hub.core.messages import Close, encode, sign
+from hub.core.messages import DIGEST_NONE, Close, encode, sign
+from hub.core.observation import Vintage
 from hub.core.period import parse
+from hub.core.topics import VINTAGES as MANIFESTS
 from hub.core.topics import sources
 from hub.edge import kafka, keyring
 from hub.edge.settings import Settings
 
 VINTAGES = ("P", "R", "F")
+
+
+def withdraw(settings: Settings, found: Iterable[Vintage], reason: str) -> None:
+    """Take releases back: a signed tombstone with the reason for each table.
+
+    The control key signs it, not the release key: who may undo is not who may publish.
+    """
+    key = keyring.control(settings.home.root).control
+    sends = []
+    for one in found:
+        gone = Vintage(
+            table=one.table,
+            version=one.version,
+            vintage=one.vintage,
+            action="withdraw",
+            marker=one.marker,
+            period=one.period,
+            catalogue=one.catalogue,
+            observations=0,
+            digest=DIGEST_NONE,
+            reason=reason,
+            released_ms=time.time_ns() // 1_000_000,
+            key_id=key.key_id,
+        )
+        value = observation.encode(observation.sign(gone, key.private))
+        place = one.table.encode()
+        sends.append(Send(topic=MANIFESTS, partition=0, key=place, value=value))
+    client = kafka.producer(settings, "control")
+    try:
+        kafka.send_all(client, sends)
+    finally:
+        client.close()
 
 
 def close(

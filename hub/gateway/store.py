@@ -131,10 +131,10 @@ class Store:
         """
         vintage = observation.decode(message.value)
         try:
-            key = self._registry.authority(vintage.key_id, "release")
+            key = self._registry.authority(vintage.key_id, observation.use_of(vintage))
         except EnvelopeError:  # keys change while we run
             self._registry = self._keys()
-            key = self._registry.authority(vintage.key_id, "release")
+            key = self._registry.authority(vintage.key_id, observation.use_of(vintage))
         observation.verify(vintage, key)
         place = (vintage.table, vintage.marker.hex(), vintage.action)
         self._file.execute(

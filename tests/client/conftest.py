@@ -6,7 +6,7 @@ import pytest
 
 from hub.client import manifests, subscription
 from hub.core.catalogue.model import Catalogue, Table
-from hub.core.keys import HUB, Key, KeyRegistry
+from hub.core.keys import HUB, Key, KeyRegistry, Use
 from hub.edge import keyring
 from hub.edge.files import read_catalogue
 from tests.client.logs import KEY, Logs
@@ -28,13 +28,18 @@ def table(catalogue: Catalogue) -> Table:
 def logs(monkeypatch: pytest.MonkeyPatch) -> Logs:
     """Empty logs that the client reads instead of a broker's."""
     made = Logs()
-    key = Key(
-        key_id="hub-release-2025-01",
-        use="release",
-        member=HUB,
-        public=KEY.public_key().public_bytes_raw(),
+    uses: tuple[Use, ...] = ("release", "control")
+    registry = KeyRegistry(
+        keys={
+            f"hub-{use}-2025-01": Key(
+                key_id=f"hub-{use}-2025-01",
+                use=use,
+                member=HUB,
+                public=KEY.public_key().public_bytes_raw(),
+            )
+            for use in uses
+        }
     )
-    registry = KeyRegistry(keys={key.key_id: key})
     for module in (subscription, manifests):
         monkeypatch.setattr(module, "Feed", made.feed)
         monkeypatch.setattr(module, "POLL_SECONDS", 0.0)

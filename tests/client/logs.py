@@ -124,5 +124,10 @@ def release(
 
 def withdraw(logs: Logs, found: list[Observation], marker: bytes, reason: str) -> None:
     """Take a release back."""
-    gone = replace(manifest(found, marker), action="withdraw", reason=reason)
+    gone = replace(
+        manifest(found, marker),
+        action="withdraw",
+        reason=reason,
+        key_id="hub-control-2025-01",
+    )
     logs.add(VINTAGES, observation.encode(observation.sign(gone, KEY)))

@@ -15,7 +15,6 @@ from hub.core.reasons import Reason
 from hub.core.topics import VINTAGES, indicator_topic
 from tests.client.logs import (
     FIRST,
-    KEY,
     OTHER,
     SECOND,
     SETTINGS,
@@ -23,6 +22,7 @@ from tests.client.logs import (
     figures,
     manifest,
     release,
+    withdraw,
 )
 
 
@@ -106,8 +106,7 @@ def test_a_release_that_was_taken_back_is_not_given(
     """A withdrawal ends one release of one table."""
     found = release(logs, table, FIRST, 1.0)
     kept = release(logs, table, SECOND, 2.0)
-    gone = replace(manifest(found, FIRST), action="withdraw", reason="wrong input")
-    logs.add(VINTAGES, observation.encode(observation.sign(gone, KEY)))
+    withdraw(logs, found, FIRST, "wrong input")
     assert read(catalogue, table.id) == kept
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hub.client import tablefiles
 from hub.core import observation, proof
 from hub.core.errors import InvalidError
-from hub.core.keys import HUB, Key, KeyRegistry
+from hub.core.keys import HUB, Key, KeyRegistry, Use
 from hub.core.observation import Observation, Vintage
 from hub.core.proof import Proof
 from tests.core import example
@@ -22,14 +22,16 @@ from tests.core import example
 CATALOGUE = example.catalogue()
 EVT = CATALOGUE.tables["EVT"]
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+USES: tuple[Use, ...] = ("release", "control")
 REGISTRY = KeyRegistry(
     keys={
-        "release-1": Key(
-            key_id="release-1",
-            use="release",
+        f"{use}-1": Key(
+            key_id=f"{use}-1",
+            use=use,
             member=HUB,
             public=KEY.public_key().public_bytes_raw(),
         )
+        for use in USES
     }
 )
 MARKER = b"m" * 16
@@ -155,13 +157,17 @@ def test_a_proof_cannot_be_made_to_fit(tmp_path: Path) -> None:
     whole = content("jsonl").replace(b"1234.0", b"9.0", 1)
     stranger = Ed25519PrivateKey.from_private_bytes(b"x" * 32)
     own = proof.of([observation.sign(manifest(forged), stranger)], forged)
-    taken = manifest(FOUND, action="withdraw", reason="a wrong file", observations=0)
+    words = {"action": "withdraw", "reason": "a wrong file", "observations": 0}
+    taken = manifest(FOUND, **words, key_id="control-1")
+    published = manifest(FOUND, **words)  # by the key that may only publish
 
     leaves = proof.of([manifest(FOUND)], forged)
     assert judged(tmp_path, "jsonl", whole, leaves) == ["list"]
     assert judged(tmp_path, "jsonl", whole, own) == ["signature", "extra"]
     both = Proof(manifests=(*PROOF.manifests, taken), leaves=PROOF.leaves)
     assert judged(tmp_path, "jsonl", content("jsonl"), both) == ["withdrawn"]
+    both = Proof(manifests=(*PROOF.manifests, published), leaves=PROOF.leaves)
+    assert judged(tmp_path, "jsonl", content("jsonl"), both) == ["signature"]
 
 
 @pytest.mark.parametrize(

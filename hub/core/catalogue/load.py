@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from hub.core.catalogue.check import check
+from hub.core.catalogue.dates import FILE as CALENDAR
+from hub.core.catalogue.dates import read_calendar
 from hub.core.catalogue.flows import read_dataflow
 from hub.core.catalogue.linkage import FILE as LINKAGE
 from hub.core.catalogue.linkage import read_linkage
@@ -34,7 +36,7 @@ from hub.core.catalogue.tables import Sources, read_table
 
 ROOM = "catalogue.toml"
 METADATA = "esms.toml"
-SINGLE = (ROOM, METADATA, LINKAGE)
+SINGLE = (ROOM, METADATA, LINKAGE, CALENDAR)
 FOLDERS = ("codelists", "dataflows", "policies", "providers", "tables")
 
 _T = TypeVar("_T")
@@ -73,6 +75,7 @@ def load(files: Mapping[str, bytes], schemas: Mapping[str, str]) -> Catalogue:
         tables=_room(parsed, "tables", lambda node: read_table(node, sources)),
         policies=policies,
         linkage=read_linkage(parsed[LINKAGE]),
+        calendar=read_calendar(Node(CALENDAR, parsed[CALENDAR])),
     )
     check(catalogue)
     return catalogue

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hub.core.catalogue.calendar import Calendar
 from hub.core.catalogue.terms import (
     Closing,
     Component,
@@ -288,6 +289,7 @@ class Catalogue:
     Attributes:
         digest: SHA-256 over the canonical form of all files and schemas, 32 bytes.
         linkage: How persons are told apart, for every domain that has them.
+        calendar: When the figures of a period are due.
     """
 
     digest: bytes
@@ -298,3 +300,4 @@ class Catalogue:
     tables: Mapping[str, Table]
     policies: Mapping[str, Policy]
     linkage: Mapping[Domain, Linkage] = field(default_factory=dict)
+    calendar: Calendar = field(default_factory=Calendar)

@@ -15,7 +15,7 @@ from hub.core import codelists, observation
 from hub.core.catalogue.model import Catalogue, Table
 from hub.core.disclosure.figures import ABSENT, Figure, Place
 from hub.core.indicators.timeline import inside
-from hub.core.keys import HUB, Key, KeyRegistry, SigningKey
+from hub.core.keys import HUB, Key, KeyRegistry, SigningKey, Use
 from hub.core.messages import Close
 from hub.core.observation import Observation, Vintage
 from hub.core.release import publish
@@ -25,14 +25,19 @@ from hub.edge.files import read_catalogue
 SIGNER = SigningKey(
     key_id="hub-release-1", private=Ed25519PrivateKey.from_private_bytes(b"r" * 32)
 )
+CONTROL = SigningKey(
+    key_id="hub-control-1", private=Ed25519PrivateKey.from_private_bytes(b"c" * 32)
+)
+USES: dict[Use, SigningKey] = {"release": SIGNER, "control": CONTROL}
 REGISTRY = KeyRegistry(
     keys={
-        SIGNER.key_id: Key(
-            key_id=SIGNER.key_id,
-            use="release",
+        one.key_id: Key(
+            key_id=one.key_id,
+            use=use,
             member=HUB,
-            public=SIGNER.private.public_key().public_bytes_raw(),
+            public=one.private.public_key().public_bytes_raw(),
         )
+        for use, one in USES.items()
     }
 )
 MOMENT = 1_767_225_600_000
@@ -138,7 +143,13 @@ def release(log: Log, names: Sequence[str], mark: Close, *, codes: int = 3) -> N
 def withdraw(log: Log, name: str, mark: Close, moment: int, reason: str) -> None:
     """Take a release back."""
     _, vintage = released(catalogue().tables[name], mark)
-    gone = replace(vintage, action="withdraw", reason=reason, released_ms=moment)
-    signed = observation.sign(gone, SIGNER.private)
+    gone = replace(
+        vintage,
+        action="withdraw",
+        reason=reason,
+        released_ms=moment,
+        key_id=CONTROL.key_id,
+    )
+    signed = observation.sign(gone, CONTROL.private)
     send = publish.manifest_send(signed)
     log.add(send.topic, moment, send.value or b"")
