@@ -119,5 +119,7 @@ def _part(year: int, parts: int, number: int) -> Span:
     months = 12 // parts
     start = dt.date(year, (number - 1) * months + 1, 1)
     last = number * months
-    after = dt.date(year + 1, 1, 1) if last == 12 else dt.date(year, last + 1, 1)
+    if last == 12:
+        return Span(start=start, end=dt.date(year, 12, 31))
+    after = dt.date(year, last + 1, 1)
     return Span(start=start, end=after - dt.timedelta(days=1))
