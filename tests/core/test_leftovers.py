@@ -15,7 +15,7 @@ from hub.core.catalogue.model import Domain
 from hub.core.state import Overlay
 from tests.core import facts_log, ministry, stream
 from tests.core.release import cuts
-from tests.core.test_aggregate import CLOSE, messages
+from tests.core.test_aggregate import messages
 
 FACT = {"flow": "crossing", "person": "p", "record": "a", "sign": 1, "sex": "F"}
 
@@ -34,7 +34,7 @@ def _dedupe() -> None:
 
 
 def _aggregate() -> None:
-    facts_log.run(facts_log.log([*messages([FACT], [1]), CLOSE]), [])
+    facts_log.run(facts_log.log([*messages([FACT], [1]), facts_log.CLOSE]), [])
 
 
 def _release() -> None:
