@@ -6,18 +6,26 @@ import argparse
 import json
 from pathlib import Path
 
+from hub.cli import calculations, framework
 from hub.cli.output import Output
 from hub.core.catalogue import lint
 from hub.core.catalogue.model import Catalogue
 from hub.core.catalogue.pages import pages
-from hub.core.errors import InvalidError
+from hub.core.errors import InvalidError, UsageError
 from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
-    parser.add_argument("action", choices=("list", "check", "docs"))
+    actions = ("list", "check", "docs", "gender", "calculate")
+    parser.add_argument("action", choices=actions)
+    parser.add_argument(
+        "indicator", nargs="?", help="calculate: which, for example 10.7.2"
+    )
+    parser.add_argument(
+        "--answers", type=Path, metavar="FILE", help="calculate: answers as CSV"
+    )
     parser.add_argument(
         "--folder", type=Path, help="catalogue folder (default: KERWEN_CATALOGUE)"
     )
@@ -35,9 +43,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """List, check or document the catalogue."""
+    """List, check or document the catalogue; the gender framework; calculators."""
+    if args.action == "calculate":
+        return calculations.run(args.indicator, args.answers, out)
+    if args.indicator is not None:
+        raise UsageError(f"catalogue {args.action} takes no {args.indicator}")
     settings = from_environment()
     catalogue = read_catalogue(args.folder or settings.catalogue)
+    if args.action == "gender":
+        return framework.run(settings, catalogue, out)
     if args.action == "list":
         _list(catalogue, out)
         return 0

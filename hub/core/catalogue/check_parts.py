@@ -179,7 +179,10 @@ def _kept(
 ) -> None:
     """A component's `where` names dimensions and codes of its table."""
     lists = {dimension.id: dimension.codelist for dimension in part.dimensions}
-    lists |= {"SEX": "CL_SEX", "REF_AREA": "CL_AREA"}
+    if part.sex:
+        lists["SEX"] = "CL_SEX"
+    if part.area is not None:
+        lists["REF_AREA"] = "CL_AREA"
     for id_, codes in component.where.items():
         place = f"{key}.where.{id_}"
         if id_ not in lists:

@@ -5,7 +5,7 @@ Pure text: the caller writes it to ``docs/reference``; a test keeps the two equa
 
 from __future__ import annotations
 
-from hub.core.catalogue import accountability
+from hub.core.catalogue import accountability, framework
 from hub.core.catalogue.model import Catalogue, Dataflow, Table
 
 _NOTE = "Made from the catalogue by `make docs`; do not edit.\n"
@@ -17,6 +17,7 @@ def pages(catalogue: Catalogue) -> dict[str, str]:
         "dataflows.md": _dataflows(catalogue),
         "tables.md": _tables(catalogue),
         "members.md": _members(catalogue),
+        "gender-framework.md": framework.page(catalogue),
         **accountability.pages(catalogue),
     }
 
