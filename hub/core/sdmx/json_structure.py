@@ -100,7 +100,8 @@ def _artefact(one: Artefact, language: str, *, stub: bool) -> dict[str, Any]:
             {"id": id_, **_named("name", name, language)}
             for id_, name in one.items.items()
         ]
-        return {**made, "isPartial": one.partial, _ITEMS[ref.kind]: items}
+        listed = {_ITEMS[ref.kind]: items} if items else {}
+        return {**made, "isPartial": one.partial, **listed}
     if isinstance(one, Structure):
         return {**made, "dataStructureComponents": _components(one)}
     return {**made, **_region(one)}
