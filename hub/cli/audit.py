@@ -105,7 +105,6 @@ def report(audited: trial.Audit, out: Output) -> None:
 def _live(lines: Iterable[Line], out: Output) -> int:
     """Every ministry and dataflow, then domains; 1 when something is late."""
     lines = list(lines)
-    late = [line for line in lines if line.state == "late"]
     shown = [line for line in lines if line.ministry]
     out.table(
         "Rows that came in and where they are",
@@ -133,12 +132,13 @@ def _live(lines: Iterable[Line], out: Output) -> int:
         right=("accepted", "judged", "duplicates", "refused"),
     )
     words = [word for line in lines for word in sentences(line)]
-    verdict = "late" if late else "equal"
+    states = {line.state for line in lines}
+    verdict = next((one for one in ("late", "open") if one in states), "equal")
     out.result(
         {"audit": verdict, "lines": [as_line(line) for line in lines]},
         "\n".join((*words, f"audit --live: {verdict}")),
     )
-    return 1 if late else 0
+    return 1 if verdict == "late" else 0
 
 
 def _state(line: Line) -> str:
@@ -166,7 +166,8 @@ def sentences(line: Line) -> list[str]:
     """What is not where it belongs, one sentence each."""
     who = f"{line.ministry} {line.dataflow}" if line.ministry else line.dataflow
     if line.quiet:
-        return [f"{who}: late"] if line.state == "late" else []
+        text = f"{who}: late for more than a minute (quiet: no more is said)"
+        return [text] if line.state == "late" else []
     return [f"{who}: {_sentence(one)}" for one in line.differences]
 
 
