@@ -70,6 +70,7 @@ def as_json(audited: trial.Audit) -> dict[str, object]:
         "cells": audited.cells,
         "different": audited.different.height,
         "unique": audited.unique,
+        "controls": [asdict(control) for control in audited.controls],
         "flows": [
             {**asdict(flow), "published": flow.published} for flow in audited.flows
         ],
@@ -93,6 +94,22 @@ def report(audited: trial.Audit, out: Output) -> None:
             for flow in audited.flows
         ],
         right=("published", "accepted", "duplicates", "quarantined"),
+    )
+    out.table(
+        "Control totals against the stocks they speak of",
+        ("table", "period", "declared", "counted", "groups", "different"),
+        [
+            (
+                one.table,
+                one.period,
+                one.declared,
+                one.counted,
+                one.groups,
+                one.different,
+            )
+            for one in audited.controls
+        ],
+        right=("declared", "counted", "groups", "different"),
     )
     tables = audited.different["table"].unique().sort().to_list()
     where = f" in {', '.join(tables)}" if tables else ""

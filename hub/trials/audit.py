@@ -29,7 +29,8 @@ from hub.core.state import Memory, Overlay
 from hub.core.topics import CELLS, facts_topic, parse_ministry, sources
 from hub.edge import kafka, keyring, topics
 from hub.edge.settings import Settings
-from hub.trials import recount
+from hub.trials import controls, recount
+from hub.trials.controls import Control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class Audit:
         cells: Cells compared.
         different: Cells that are not equal.
         recounted: The true cells, for the custodians.
+        controls: Control totals against the stocks that they speak of.
     """
 
     close: Close
@@ -65,6 +67,7 @@ class Audit:
     cells: int
     different: pl.DataFrame = field(repr=False)
     recounted: pl.DataFrame = field(repr=False)
+    controls: tuple[Control, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -109,6 +112,7 @@ def audit(
         cells=difference.cells,
         different=difference.rows,
         recounted=recounted,
+        controls=tuple(controls.compare(catalogue, active)),
     )
 
 
