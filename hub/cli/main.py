@@ -28,6 +28,7 @@ VERBS: dict[str, str] = {
     "doctor": "look for known faults; each finding has one cause and one command",
     "sample": "write reproducible files of the ministries and their truth",
     "publish": "publish a file of records as a ministry and wait for receipts",
+    "watch": "watch a folder, a database or HTTP as a ministry's service",
     "declare": "declare a period of a dataflow complete (or nil)",
     "receipts": "list or verify the receipts a ministry holds",
     "quarantine": "list, show, mend and send again the rows the hub refused",

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError, UsageError
 from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
@@ -44,13 +45,18 @@ def session(member: str) -> Iterator[Session]:
     """A session of the member at its spool."""
     settings = from_environment()
     catalogue = read_catalogue(settings.catalogue)
+    check_member(catalogue, member)
+    with Session.open(settings, catalogue, member) as opened:
+        yield opened
+
+
+def check_member(catalogue: Catalogue, member: str) -> None:
+    """Refuse who publishes nothing."""
     providers = [one.id for one in catalogue.members.values() if one.provides]
     if member not in providers:
         raise InvalidError(
             f"--member {member}: publishes nothing; these do: {', '.join(providers)}"
         )
-    with Session.open(settings, catalogue, member) as opened:
-        yield opened
 
 
 def waiting(opened: Session) -> tuple[int, int]:

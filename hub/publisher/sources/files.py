@@ -6,33 +6,26 @@ Rules:
 - What no adapter reads but people send (old workbooks, PDF, ZIP of files) is refused by
   what it is, with what to do about it.
 - A compressed file is never unpacked here: how much comes out of it is not known.
+- An adapter is imported when a file needs it: CSV needs no library for workbooks.
 """
 
 from __future__ import annotations
 
 import codecs
+import importlib
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from hub.core.catalogue.model import Dataflow
-from hub.core.errors import InvalidError
+from hub.core.errors import InvalidError, MachineError
 from hub.publisher.mapping import Mapping
-from hub.publisher.sources import csv, jsonl, paxlst, xlsx
 from hub.publisher.sources.rows import NOTHING_SAID, Reading, Said
 
 LOOK_BYTES = 64 << 10
 """How much of a file is looked at to tell its form."""
 
-Adapter = Callable[[Path, Dataflow, Mapping | None, Said], Reading]
-
-FORMS: dict[str, Adapter] = {
-    "csv": csv.read,
-    "jsonl": jsonl.read,
-    "paxlst": paxlst.read,
-    "xlsx": xlsx.read,
-}
-"""Adapters of files by the name of their form."""
+FORMS = ("csv", "jsonl", "paxlst", "xlsx")
+"""Forms of files; each is read by the module of its name."""
 
 _OBJECT = re.compile(rb"\s*(?:\{|\[\s*[\[{])")
 _INTERCHANGE = re.compile(rb"UNA[^\w\s]{2}|UN[BH][^\w\s]\w{1,14}[^\w\s]")
@@ -61,11 +54,20 @@ def read(
 
     Raises:
         InvalidError: The file, its form or its columns are unusable.
+        MachineError: The library that reads it is not installed.
     """
     form = said.form or tell(path)
     if form not in FORMS:
         raise InvalidError(f"format {form!r} is unknown; known: {', '.join(FORMS)}")
-    return FORMS[form](path, dataflow, mapping, said)
+    try:
+        adapter = importlib.import_module(f"hub.publisher.sources.{form}")
+    except ImportError as error:
+        raise MachineError(
+            f"{error.name} is not installed, which reads {form}; install it with: "
+            "pip install 'kerwen[publisher]'"
+        ) from error
+    reading: Reading = adapter.read(path, dataflow, mapping, said)
+    return reading
 
 
 def tell(path: Path) -> str:
