@@ -22,9 +22,9 @@ from typing import Protocol
 
 from agents.partition import Partition
 from hub.core import coverage, totals
+from hub.core.books import mark
 from hub.core.errors import FencedError
 from hub.core.log import ROW_LAST, Coordinate
-from hub.core.reconcile import mark
 from hub.core.stage import Series
 from hub.core.state import Overlay, Reader
 from hub.core.totals import Totals

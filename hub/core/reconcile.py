@@ -9,6 +9,8 @@ Rules (design: conservation):
 - For every dataflow that is not quiet: rows intake accepted = rows dedupe judged, by
   ministry; changes dedupe wrote = changes aggregate folded; messages = their outcomes.
 - A difference is *late* if it was there a minute ago; younger ones are on their way.
+  Workers do not show themselves at one moment, so sums are compared with what they were
+  a minute ago, in both directions.
 - Of a quiet dataflow nothing is said but whether it is late.
 
 Everything here is computed from what workers show of themselves (:mod:`agents.account`)
@@ -17,77 +19,15 @@ and from the ends of the logs. No payload, no key.
 
 from __future__ import annotations
 
-import hashlib
-import struct
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from hub.core.books import Books
 from hub.core.catalogue.model import Catalogue, Dataflow, Domain
 from hub.core.log import PARTITIONS_FACTS
 from hub.core.topics import CELLS, facts_topic, parse_ministry, records_topic, sources
 
 SETTLED_MS = 60_000
-_PLACE = struct.Struct(">16sq")
-
-Place = tuple[str, str]
-"""Origin and the partition that covers it; an input partition alone has ("x/0", "")."""
-Sum = tuple[str, str, str, str]
-"""Stage, ministry ("" for facts), dataflow, outcome ("" for facts)."""
-
-
-def mark(log: bytes, offset: int) -> int:
-    """A number that is equal for equal places of a log and tells nothing else."""
-    packed = _PLACE.pack(log, offset)
-    # 48 bits: a sample of Prometheus is a float.
-    return int.from_bytes(hashlib.blake2b(packed, digest_size=6).digest(), "big")
-
-
-@dataclass(slots=True)
-class Books:
-    """What workers showed, by name of the gauge; fill it with :meth:`enter`."""
-
-    places: dict[str, dict[Place, int]] = field(default_factory=dict)
-    sums: dict[str, dict[tuple[Sum, str], int]] = field(default_factory=dict)
-
-    def enter(self, name: str, labels: Mapping[str, str], value: float) -> None:
-        """One sample; of two workers that speak of one partition the newer is right."""
-        number = int(value)
-        if name.endswith(("_offset", "_mark")) or name.startswith(("lane_", "cut_")):
-            place = (labels["source"], labels.get("into", ""))
-            known = self.places.setdefault(name, {})
-            offset = name.endswith("_offset")
-            known[place] = max(known.get(place, number), number) if offset else number
-            return
-        sum_ = (
-            labels["stage"],
-            labels.get("ministry", ""),
-            labels.get("dataflow", ""),
-            labels.get("outcome", ""),
-        )
-        known_sums = self.sums.setdefault(name, {})
-        key = (sum_, labels["source"])
-        known_sums[key] = max(known_sums.get(key, 0), number)
-
-    def at(self, name: str, source: str, into: str = "") -> int | None:
-        """A place, None if nobody shows it."""
-        return self.places.get(name, {}).get((source, into))
-
-    def total(self, name: str, stage: str, ministry: str, dataflow: str) -> int | None:
-        """A sum over partitions and outcomes, None if nobody shows one."""
-        found = [
-            value
-            for ((where, who, flow, _), _), value in self.sums.get(name, {}).items()
-            if (where, who, flow) == (stage, ministry, dataflow)
-        ]
-        return sum(found) if found else None
-
-    def outcome(self, stage: str, ministry: str, dataflow: str, outcome: str) -> int:
-        """Rows of one outcome."""
-        return sum(
-            value
-            for (sum_, _), value in self.sums.get("rows_counted", {}).items()
-            if sum_ == (stage, ministry, dataflow, outcome)
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,16 +147,23 @@ def _flow(
         for outcome in ("accepted", "duplicate", "quarantined")
     }
     rows["judged"] = books.total("rows_counted", "dedupe", ministry, flow.id) or 0
-    if not found:
-        found += _messages(books, names)
-        found += _rows(books, ministry, flow.id, flow.domain)
+    found += _messages(books, names)
     return Line(
         ministry=ministry,
         dataflow=flow.id,
         quiet=False,
         rows=rows,
-        differences=tuple(found),
+        differences=_with(found, _rows(books, ministry, flow.id, flow.domain)),
     )
+
+
+def _with(
+    found: Sequence[Difference], sums: Iterable[Difference]
+) -> tuple[Difference, ...]:
+    """Sums beside places: they differ while something moves, and say nothing then."""
+    if any(one.late for one in found):
+        return tuple(found)
+    return (*found, *(one for one in sums if one.late or not found))
 
 
 def _domain(catalogue: Catalogue, books: Books, domain: Domain) -> Line:
@@ -228,16 +175,15 @@ def _domain(catalogue: Catalogue, books: Books, domain: Domain) -> Line:
     for one in facts:
         found += _covered(books, "aggregate", records, one, quiet=quiet)
         found += _covered(books, "release", one, f"{CELLS}/0", quiet=quiet)
-    if not found:
-        for flow in flows:
-            found += _facts(books, flow.id)
-    late = tuple(Difference(where=one.where, late=True) for one in found if one.late)
+    sums = [one for flow in flows for one in _facts(books, flow.id)]
+    every = _with(found, sums)
+    late = tuple(Difference(where=one.where, late=True) for one in every if one.late)
     return Line(
         ministry="",
         dataflow=str(domain),
         quiet=quiet,
         rows={},
-        differences=late if quiet else tuple(found),
+        differences=late if quiet else every,
     )
 
 
@@ -320,13 +266,10 @@ def _rows(
     judged = books.total("rows_counted", "dedupe", ministry, dataflow) or 0
     if accepted == judged:
         return
-    settled = sum(
-        value
-        for (sum_, _), value in books.sums.get("rows_settled", {}).items()
-        if sum_ == ("intake", ministry, dataflow, "accepted")
-    )
+    settled = books.outcome("intake", ministry, dataflow, "accepted", "rows_settled")
+    before = books.total("rows_settled", "dedupe", ministry, dataflow) or 0
     held = books.at("cut_held", f"{records_topic(domain)}/0")
-    late = (judged < settled and not held) or judged > accepted
+    late = (judged < settled and not held) or before > accepted
     missing = accepted - judged
     yield Difference(where="rows", first=missing, last=missing, late=late)
 
@@ -338,6 +281,7 @@ def _facts(books: Books, dataflow: str) -> Iterator[Difference]:
     if written == folded:
         return
     settled = books.total("facts_settled", "dedupe", "", dataflow) or 0
-    late = folded < settled or folded > written
+    before = books.total("facts_settled", "aggregate", "", dataflow) or 0
+    late = folded < settled or before > written
     missing = written - folded
     yield Difference(where="facts", first=missing, last=missing, late=late)

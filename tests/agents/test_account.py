@@ -12,10 +12,10 @@ from agents.account import SETTLED_SECONDS, Account
 from agents.limits import ChunkPolicy
 from agents.partition import Condition, Partition
 from hub.core import coverage, guard, totals
+from hub.core.books import mark
 from hub.core.guard import Position
 from hub.core.log import ROW_LAST, Source
 from hub.core.messages import BlockHeader
-from hub.core.reconcile import mark
 from hub.core.stage import Series
 from hub.core.state import Overlay, Reader
 from hub.edge.metrics import Metrics

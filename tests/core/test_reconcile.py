@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from hub.core.books import Books, mark
 from hub.core.catalogue.model import Domain
 from hub.core.log import PARTITIONS_FACTS
-from hub.core.reconcile import Books, Difference, End, Line, mark, reconcile
+from hub.core.reconcile import Difference, End, Line, reconcile
 from hub.core.topics import (
     CELLS,
     facts_topic,
@@ -77,6 +78,18 @@ def healthy() -> dict[tuple[Any, ...], Sample]:
     }
 
 
+def moved(offset: int) -> tuple[Sample, Sample]:
+    """Intake went on in ONE: its position, and an outcome for every message."""
+    labels = {
+        "stage": "intake",
+        "outcome": "accepted",
+        "ministry": "sms",
+        "dataflow": "border_crossing",
+        "source": ONE,
+    }
+    return place("position", ONE, offset), ("messages_counted", labels, offset - 2)
+
+
 def look(*changes: Sample, ends: dict[str, End] | None = None) -> dict[str, Line]:
     """The lines that are not equal, after these changes to a healthy hub."""
     samples = healthy()
@@ -118,7 +131,7 @@ def test_what_dedupe_lacks_is_named_with_its_range(settled: int, late: bool) -> 
     into = f"{records_topic('MOBILITY')}/0"
     name, line, one = only(
         look(
-            place("position", ONE, 14),
+            *moved(14),
             place("settled", ONE, settled),
             place("covered", ONE, 14, into=f"{records_topic('NONE')}/0"),
         )
@@ -132,8 +145,7 @@ def test_what_dedupe_lacks_is_named_with_its_range(settled: int, late: bool) -> 
 
 def test_a_worker_that_is_young_has_no_minute_ago() -> None:
     """Without a settled position nothing is called late."""
-    samples = [place("position", ONE, 14)]
-    found = look(*samples)
+    found = look(*moved(14))
     assert found["sms/border_crossing"].state == "open"
 
 
@@ -172,8 +184,34 @@ def test_rows_that_vanish_and_rows_that_double_are_found() -> None:
     }
     _, line, one = only(look(("rows_counted", labels, 69)))
     assert (one.where, one.first, one.late, line.state) == ("rows", 1, True, "late")
-    _, _, one = only(look(("rows_counted", labels, 72)))
+    doubled = ("rows_counted", labels, 72)
+    _, _, one = only(look(doubled))
+    assert (one.where, one.first, one.late) == ("rows", -2, False)
+    # A minute ago as well: no worker was merely read a little later than another.
+    before = [
+        ("rows_settled", labels | {"outcome": "o1"}, 70),
+        ("rows_settled", labels, 72),
+    ]
+    _, _, one = only(look(doubled, *before))
     assert (one.where, one.first, one.late) == ("rows", -2, True)
+
+
+def test_sums_are_compared_also_while_rows_come_in() -> None:
+    """What is on its way now is no excuse for what was missing a minute ago."""
+    labels = {
+        "stage": "dedupe",
+        "outcome": "o0",
+        "ministry": "sms",
+        "dataflow": "border_crossing",
+        "source": f"{records_topic('MOBILITY')}/0",
+    }
+    found = look(*moved(14), ("rows_counted", labels, 60))["sms/border_crossing"]
+    assert [(one.where, one.late) for one in found.differences] == [
+        ("dedupe", False),
+        ("dedupe", False),
+        ("rows", True),
+    ]
+    assert found.state == "late"
 
 
 def test_rows_that_a_cut_holds_back_are_on_their_way() -> None:
