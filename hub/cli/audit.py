@@ -1,13 +1,14 @@
 """``kerwen audit``: every cell of a cut, recomputed from the inbound log.
 
 With ``--live``: is everything that came in where it belongs by now? That needs no key,
-and of a quiet dataflow it says only whether it is late.
+and of a quiet dataflow it says only whether it is late. With ``--attacks``: could a
+reader of what is published tell a person? That needs no hub.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
 from hub.trials import audit as trial
 from hub.trials import live
+from hub.trials.attacks import suite
+from hub.trials.attacks.outcome import Outcome
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +37,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--live", action="store_true", help="conservation now, without any key"
     )
     parser.add_argument(
+        "--attacks",
+        action="store_true",
+        help="attack what the catalogue would publish, beside an unprotected twin",
+    )
+    parser.add_argument("--seed", type=int, default=7, help="of the attacks' people")
+    parser.add_argument(
         "--workers",
         metavar="HOST:PORT,…",
         help="with --live: metrics of the workers, where no hub runs in this home",
@@ -44,6 +53,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Exit 0 only if every cell is equal; with --live, if nothing is late."""
     settings = from_environment()
     catalogue = read_catalogue(settings.catalogue)
+    if args.attacks:
+        return _attacks(suite.run(catalogue, args.seed), out)
     if args.live:
         named = args.workers.split(",") if args.workers else ()
         return _live(live.look(settings, catalogue, named), out)
@@ -59,6 +70,45 @@ def run(args: argparse.Namespace, out: Output) -> int:
     report(audited, out)
     out.result(as_json(audited))
     return 0 if audited.verdict == "equal" else 1
+
+
+def _attacks(found: Sequence[Outcome], out: Output) -> int:
+    """Exit 0 only if every attack is defeated and every twin wins."""
+    out.table(
+        "Attacks on what is published, and the same without protection",
+        ("attack", "tries", "rate", "bound", "twin", "verdict"),
+        [
+            (
+                one.name,
+                one.tries,
+                f"{one.rate:.3f}",
+                f"{one.bound:.3f}",
+                f"{one.twin_rate:.2f}",
+                _verdict(one),
+            )
+            for one in found
+        ],
+        right=("tries", "rate", "bound", "twin"),
+    )
+    bad = [one.name for one in found if _verdict(one) != "defeated"]
+    out.result(
+        {
+            "attacks": [
+                {**asdict(one), "rate": one.rate, "verdict": _verdict(one)}
+                for one in found
+            ],
+            "defeated": len(found) - len(bad),
+            "failed": bad,
+        },
+        f"{len(found) - len(bad)} of {len(found)} attacks are defeated",
+    )
+    return 1 if bad else 0
+
+
+def _verdict(one: Outcome) -> str:
+    if not one.telling:
+        return "proves nothing"
+    return "defeated" if one.defeated else "SUCCEEDS"
 
 
 def as_json(audited: trial.Audit) -> dict[str, object]:

@@ -22,7 +22,7 @@ algorithms", PETS 2020; inverse-variance weighting.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, combinations
 from typing import Any, NamedTuple
@@ -210,3 +210,21 @@ def _parts(cut: frozenset[Cut]) -> int:
     for one in cut:
         found *= one.parts
     return found
+
+
+def nested(catalogue: Catalogue) -> Catalogue:
+    """A catalogue with the mistake this lint is for: each table once more, coarser.
+
+    For proofs that the lint finds it; never published.
+    """
+    tables = dict(catalogue.tables)
+    for table in catalogue.tables.values():
+        if table.policy in NOISY and not table.internal and table.dimensions:
+            for at, dimension in enumerate(table.dimensions):
+                name = f"{table.id}_{at}"
+                tables[name] = replace(
+                    table, id=name, dimensions=(dimension,), margins=None
+                )
+            year = f"{table.id}_A"
+            tables[year] = replace(table, id=year, frequency="A", margins=None)
+    return replace(catalogue, tables=tables)
