@@ -255,20 +255,29 @@ def _items(one: Artefact, wanted: frozenset[str], matched: Iterable[Ref]) -> Art
     return replace(one, items=kept, partial=True)
 
 
+def _limits(shelf: Shelf) -> dict[Ref, Constraint]:
+    """The constraint on each data structure's data."""
+    found = {}
+    for one in shelf.artefacts.values():
+        flow = shelf.flow(one.flow) if isinstance(one, Constraint) else None
+        if isinstance(one, Constraint) and flow is not None:
+            found[flow.structure] = one
+    return found
+
+
 def _partial(
     shelf: Shelf, found: Iterable[Artefact], matched: frozenset[Ref]
 ) -> list[Artefact]:
     """Schemes with the items that occur: codes with data, concepts that are used."""
     listed = list(found)
-    structures = [one for one in listed if isinstance(one, Structure)]
-    constraints = {
-        one.flow.id: one
-        for one in shelf.artefacts.values()
-        if isinstance(one, Constraint)
-    }
+    near = {one.ref for one in listed} | _far(matched, shelf.children)
+    structures = [shelf.artefacts[ref] for ref in near if ref.kind is Kind.STRUCTURE]
+    limited = _limits(shelf)
     used: dict[Ref, set[str]] = {}
     for structure in structures:
-        limits = constraints.get(structure.ref.id)
+        if not isinstance(structure, Structure):
+            continue
+        limits = limited.get(structure.ref)
         for item in structure.components:
             used.setdefault(structure.concepts, set()).add(item.id)
             if item.codelist is not None:
