@@ -64,7 +64,7 @@ class Spool:
             lock = undo.enter_context(_lock(path)) if write else None
             try:
                 connection = sqlite3.connect(
-                    f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}",
+                    f"{path.absolute().as_uri()}?mode={_mode(path, write=write)}",
                     uri=True,
                     isolation_level=None,
                 )
@@ -277,6 +277,16 @@ class Spool:
                     "WHERE id = ?",
                     (State.REPLACED, item.id),
                 )
+
+
+def _mode(path: Path, *, write: bool) -> str:
+    """How SQLite opens the file; it writes beside it to read, unless told not to."""
+    if write:
+        return "rwc"
+    beside = path.with_name(path.name + "-wal")
+    # A copy on a medium that cannot be written: nobody changes it while it is read.
+    fixed = not os.access(path.parent, os.W_OK) and not beside.exists()
+    return "ro&immutable=1" if fixed else "ro"
 
 
 def _lane(entropy: Entropy, instead: bytes | None) -> bytes:
