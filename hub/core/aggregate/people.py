@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ from hub.core.state import Overlay
 FACTS = b"f"
 TEXTS = b"s"
 KEY_SIZE = 16
+Records = npt.NDArray[np.void]
 _NULL = {"<i4": -(2**31), "<i8": -(2**63), "i1": -1}
 _WIDTH = {
     Kind.DATE: "<i4",
@@ -39,10 +41,6 @@ _WIDTH = {
     Kind.MONEY: "<i8",
     Kind.BOOLEAN: "i1",
 }
-_NOTHING = pl.DataFrame(
-    schema={"person": pl.Binary, "row": pl.Binary, "sign": pl.Int64}
-)
-_NOBODY = pl.DataFrame(schema={"person": pl.Binary, "seq": pl.Int64})
 _WHOLE = {"<i4": pl.Int32(), "<i8": pl.Int64(), "i1": pl.Int8()}
 _TYPE = {
     Kind.DATE: pl.Date,
@@ -53,19 +51,31 @@ _TYPE = {
 }
 
 
+class Held(NamedTuple):
+    """Rows of several persons, those of one person together.
+
+    Attributes:
+        owner: Whose: an index into a list of persons, rising.
+        rows: The rows, as they are stored.
+    """
+
+    owner: npt.NDArray[np.int64]
+    rows: Records
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What a chunk changes on a shelf.
 
     Attributes:
         touched: Persons, and the last change of each: person, seq.
-        before: Rows of these persons as they were: person, row, sign.
+        before: Rows of these persons as they were.
         after: As they are.
     """
 
     touched: pl.DataFrame
-    before: pl.DataFrame = field(repr=False)
-    after: pl.DataFrame = field(repr=False)
+    before: Held = field(repr=False)
+    after: Held = field(repr=False)
 
 
 class Shelf:
@@ -98,28 +108,18 @@ class Shelf:
 
     def change(self, overlay: Overlay, facts: pl.DataFrame) -> Change:
         """Fold signed facts into state."""
-        rows = facts.filter(self._holds)
-        if not rows.height:
-            return Change(touched=_NOBODY, before=_NOTHING, after=_NOTHING)
+        chosen = facts.filter(self._holds)
+        touched = chosen.group_by("person").agg(pl.col("seq").max()).sort("person")
         texts = self._texts(overlay)
-        self._learn(rows, texts)
-        came = pl.DataFrame(
-            {
-                "person": rows["person"],
-                "row": self._pack(rows, texts),
-                "sign": rows["sign"].cast(pl.Int64),
-            }
-        )
+        self._learn(chosen, texts)
         self._keep(overlay, texts)
-        touched = rows.group_by("person").agg(pl.col("seq").max()).sort("person")
-        before = self._stored(overlay, touched["person"])
-        after = (
-            pl.concat([before, came])
-            .group_by("person", "row")
-            .agg(pl.col("sign").sum())
-            .filter(pl.col("sign") > 0)
-            .sort("person", "row")
+        places = touched.select("person").with_row_index("at")
+        owner = chosen.select("person").join(
+            places, on="person", how="left", maintain_order="left"
         )
+        came = Held(owner["at"].cast(pl.Int64).to_numpy(), self._pack(chosen, texts))
+        before = self._stored(overlay, touched["person"])
+        after = added(before, came, chosen["sign"].cast(pl.Int64).to_numpy())
         self._store(overlay, touched["person"], after)
         return Change(touched=touched, before=before, after=after)
 
@@ -131,28 +131,42 @@ class Shelf:
         Args:
             overlay: State.
             change: What the chunk changed here, if anything.
-            people: Columns person and seq, each person once.
+            people: Columns person and seq, each person once, by person.
 
         Returns:
-            What each was with sign −1 and what it is with sign +1, and `seq`.
+            What each was with sign −1 and what it is with sign +1, and `seq`; the rows
+            of one person and sign together.
         """
-        same = people["person"]
-        parts = []
+        named = people.select("person").with_row_index("at")
+        same = named
+        past: list[Held] = []
+        now: list[Held] = []
         if change is not None:
-            parts = [change.before.with_columns(sign=-pl.col("sign")), change.after]
-            others = people.join(change.touched, on="person", how="anti")
-            same = others["person"]
-        if same.len():
-            kept = self._stored(overlay, same)
-            parts += [kept.with_columns(sign=-pl.col("sign")), kept]
-        both = pl.concat([_NOTHING, *parts]).join(
-            people, on="person", maintain_order="left"
-        )
-        if len(parts) > 2:
-            both = both.sort("sign", "person", maintain_order=True)
-        flat = b"".join(both["row"].to_list())
-        texts = self._texts(overlay)
-        return self._unpack(both.select("person", "sign", "seq"), flat, texts)
+            where = change.touched.select("person").join(
+                named, on="person", how="left", maintain_order="left"
+            )
+            at = where["at"].cast(pl.Int64).fill_null(-1).to_numpy()
+            past.append(_moved(change.before, at))
+            now.append(_moved(change.after, at))
+            same = named.join(change.touched, on="person", how="anti")
+        if same.height:
+            kept = _moved(
+                self._stored(overlay, same["person"]),
+                same["at"].cast(pl.Int64).to_numpy(),
+            )
+            past.append(kept)
+            now.append(kept)
+        return self._frame(people, [_together(past), _together(now)], overlay)
+
+    def _frame(
+        self, people: pl.DataFrame, sides: Sequence[Held], overlay: Overlay
+    ) -> pl.DataFrame:
+        """Both sides as one frame."""
+        owner = np.concatenate([side.owner for side in sides])
+        signs = np.repeat([-1, 1], [len(side.owner) for side in sides])
+        owners = people[owner].with_columns(sign=pl.Series(signs, dtype=pl.Int64))
+        rows = np.concatenate([side.rows for side in sides])
+        return self._unpack(owners.select("person", "sign", "seq"), rows, overlay)
 
     def _key(self, person: bytes) -> bytes:
         return FACTS + self.dataflow.encode() + b"|" + person
@@ -178,32 +192,24 @@ class Shelf:
         if overlay.get(key) != value:
             overlay.put(key, value)
 
-    def _stored(self, overlay: Overlay, people: pl.Series) -> pl.DataFrame:
-        size = self._row.itemsize
+    def _stored(self, overlay: Overlay, people: pl.Series) -> Held:
+        """What is kept of these persons; `owner` counts through them."""
         values = overlay.get_many([self._key(person) for person in people])
-        owners, rows = [], []
-        for person, value in zip(people, values, strict=True):
-            if value is not None:
-                found = [value[at : at + size] for at in range(0, len(value), size)]
-                rows += found
-                owners += [person] * len(found)
-        return pl.DataFrame(
-            {"person": owners, "row": rows, "sign": [1] * len(rows)},
-            schema={"person": pl.Binary, "row": pl.Binary, "sign": pl.Int64},
-        )
+        size = self._row.itemsize
+        counts = [0 if value is None else len(value) // size for value in values]
+        flat = b"".join(value for value in values if value is not None)
+        owner = np.repeat(np.arange(len(counts)), counts)
+        return Held(owner, np.frombuffer(flat, dtype=self._row))
 
-    def _store(self, overlay: Overlay, people: pl.Series, rows: pl.DataFrame) -> None:
-        kept: dict[bytes, list[bytes]] = {}
-        for person, row in rows.select("person", "row").iter_rows():
-            kept.setdefault(person, []).append(row)
-        for person in people:
-            found = kept.get(person)
-            if found is None:
-                overlay.delete(self._key(person))
-            else:
-                overlay.put(self._key(person), b"".join(found))
+    def _store(self, overlay: Overlay, people: pl.Series, held: Held) -> None:
+        flat, size = held.rows.tobytes(), self._row.itemsize
+        ends = np.searchsorted(held.owner, np.arange(people.len()), side="right") * size
+        start, pending = 0, overlay.pending
+        for person, end in zip(people, ends.tolist(), strict=True):
+            pending[self._key(person)] = flat[start:end] if end > start else None
+            start = end
 
-    def _pack(self, rows: pl.DataFrame, texts: list[str]) -> list[bytes]:
+    def _pack(self, rows: pl.DataFrame, texts: list[str]) -> Records:
         out = np.empty(rows.height, dtype=self._row)
         records = b"".join(rows["record"].to_list())
         out["record"] = np.frombuffer(records, dtype=f"V{KEY_SIZE}")
@@ -215,13 +221,12 @@ class Shelf:
                 continue
             numbers = column.cast(_WHOLE[width]).fill_null(_NULL[width])
             out[one.name] = numbers.to_numpy()
-        flat, size = out.tobytes(), self._row.itemsize
-        return [flat[at : at + size] for at in range(0, len(flat), size)]
+        return out
 
     def _unpack(
-        self, owners: pl.DataFrame, flat: bytes, texts: list[str]
+        self, owners: pl.DataFrame, rows: Records, overlay: Overlay
     ) -> pl.DataFrame:
-        rows = np.frombuffer(flat, dtype=self._row)
+        texts = self._texts(overlay)
         text = rows["record"].tobytes()
         records = [text[at : at + KEY_SIZE] for at in range(0, len(text), KEY_SIZE)]
         columns = [pl.Series("record", records, dtype=pl.Binary)]
@@ -236,6 +241,74 @@ class Shelf:
                 column = raw.cast(_TYPE[one.kind])
             columns.append(column.alias(one.name))
         return owners.hstack(columns)
+
+
+def added(before: Held, came: Held, signs: npt.NDArray[np.int64]) -> Held:
+    """The rows that stand: each of `before`, plus those that joined, less those gone.
+
+    Args:
+        before: Rows that stood, by owner and row.
+        came: Rows that joined or left, in any order.
+        signs: +1 or −1 for each that came.
+
+    Returns:
+        Rows by owner and row: the same for any order and any chunks.
+    """
+    owner = np.concatenate([before.owner, came.owner])
+    rows = np.concatenate([before.rows, came.rows])
+    sign = np.concatenate([np.ones(len(before.owner), dtype=np.int64), signs])
+    first, second = words(rows["record"])
+    order = np.lexsort((second, first, owner))
+    owner, rows, sign = owner[order], rows[order], sign[order]
+    first, second = first[order], second[order]
+    same = np.zeros(len(owner), dtype=np.bool_)
+    same[1:] = (owner[1:] == owner[:-1]) & (first[1:] == first[:-1])
+    same[1:] &= second[1:] == second[:-1]
+    if not same.any() and (sign > 0).all():
+        return Held(owner, rows)
+    # A record that was touched twice or stood before: few, so they are counted by hand.
+    several = same | np.append(same[1:], values=False)
+    keep = ~several & (sign > 0)
+    left: dict[tuple[int, bytes], int] = {}
+    for at in np.flatnonzero(several):
+        key = (int(owner[at]), rows[at].tobytes())
+        left[key] = left.get(key, 0) + int(sign[at])
+    kept = sorted(key for key, count in left.items() if count > 0)
+    more = np.frombuffer(b"".join(row for _, row in kept), dtype=rows.dtype)
+    whose = np.array([at for at, _ in kept], dtype=np.int64)
+    owner, rows = (
+        np.concatenate([owner[keep], whose]),
+        np.concatenate([rows[keep], more]),
+    )
+    first, second = words(rows["record"])
+    # Of one record with two contents, those counted by hand are in order already.
+    order = np.lexsort((second, first, owner))
+    return Held(owner[order], rows[order])
+
+
+def words(records: Records) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Record keys as two numbers that sort as the bytes do."""
+    pairs = np.frombuffer(records.tobytes(), dtype=">u8").reshape(-1, 2)
+    return pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64)
+
+
+def _moved(held: Held, places: npt.NDArray[np.int64]) -> Held:
+    """The rows under the numbers that owners have elsewhere; −1 is nowhere."""
+    owner = places[held.owner]
+    there = owner >= 0
+    if there.all():
+        return Held(owner, held.rows)
+    return Held(owner[there], held.rows[there])
+
+
+def _together(parts: Sequence[Held]) -> Held:
+    """Several persons' rows, by owner."""
+    if len(parts) == 1:
+        return parts[0]
+    owner = np.concatenate([part.owner for part in parts])
+    rows = np.concatenate([part.rows for part in parts])
+    order = np.argsort(owner, kind="stable")
+    return Held(owner[order], rows[order])
 
 
 def shelves(catalogue: Catalogue, plans: Sequence[Plan]) -> dict[str, Shelf]:

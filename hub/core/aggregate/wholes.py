@@ -63,6 +63,8 @@ class Wholes:
         if len(named) > 1:
             people = pl.concat(named).group_by("person").agg(pl.col("seq").max())
             people = people.sort("person")
+        if not people.height:
+            return None
         facts = {own: self._shelves[own].sides(overlay, changed.get(own), people)}
         if not facts[own].height:
             return None
