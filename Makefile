@@ -1,11 +1,12 @@
 # install: a .venv with everything, from hashed requirements.
 # demo: the hub on an embedded Kafka, one sample year, audited.
+# bundle: wheels of the publisher, to be installed without a network.
 # test: every gate (lint, types, contracts, unit, property and end-to-end tests).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint check docs lock clean
+.PHONY: install demo test lint check docs lock bundle clean
 
 install: $(VENV)/.installed
 
@@ -44,5 +45,8 @@ lock: install
 	  --no-emit-trusted-host --no-emit-find-links --no-annotate --no-header \
 	  --strip-extras --allow-unsafe --all-extras -o requirements.lock pyproject.toml
 
+bundle: install
+	$(BIN)/python deploy/ministry/bundle.py dist/publisher $(PLATFORM:%=--platform %)
+
 clean:
-	rm -rf $(VENV) .kerwen .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf dist $(VENV) .kerwen .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from cryptography import x509
 
-from hub.cli import late
+from hub.cli import late, publishing
 from hub.cli.findings import RESTART, Finding, of_hub
+from hub.cli.ministry import check_member
 from hub.cli.output import Output
 from hub.core.access import STAGES
 from hub.core.catalogue.model import Catalogue
@@ -48,15 +49,15 @@ _KEYS: dict[str, Callable[[Path], object]] = {
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Nothing: it looks at everything."""
-    del parser
+    """What the verb takes."""
+    parser.add_argument("--member", help="only a ministry's own machine, e.g. sms")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Look; 1 with findings."""
-    del args
     settings = from_environment()
-    found = list(look(settings))
+    member = args.member
+    found = list(look(settings) if member is None else look_at(settings, member))
     lines = [one.text() for one in found]
     text = "\n".join(lines) or f"nothing is wrong in {settings.home.root}"
     out.result({"findings": [asdict(one) for one in found]}, text)
@@ -86,6 +87,18 @@ def look(settings: Settings) -> Iterator[Finding]:
     if catalogue is not None:
         yield from late.of_rows(home, catalogue)
         yield from late.of_spools(home, catalogue)
+
+
+def look_at(settings: Settings, member: str) -> Iterator[Finding]:
+    """Findings about one ministry's machine, where no hub runs."""
+    home = settings.home
+    check_member(read_catalogue(settings.catalogue), member)
+    yield from _disk(home)
+    if settings.bootstrap:
+        yield from _brokers(settings.bootstrap)
+    yield from publishing.look(home, member)
+    yield from _certificates(home, datetime.now(UTC), f"{member}.pem")
+    yield from _spools(home, f"{member}.sqlite")
 
 
 def _disk(home: Home) -> Iterator[Finding]:
@@ -159,10 +172,10 @@ def _keys(home: Home, catalogue: Catalogue | None) -> Iterator[Finding]:
             yield Finding(what="keys", cause=str(error), command=RESTART)
 
 
-def _certificates(home: Home, now: datetime) -> Iterator[Finding]:
+def _certificates(home: Home, now: datetime, names: str = "*.pem") -> Iterator[Finding]:
     ending: dict[str, int] = {}
     early = ""
-    for path in sorted(home.pki.glob("*.pem")):
+    for path in sorted(home.pki.glob(names)):
         try:
             content = path.read_bytes()[:_PEM_BYTES_MAX]
             loaded = x509.load_pem_x509_certificate(content)
@@ -195,8 +208,8 @@ def _certificates(home: Home, now: datetime) -> Iterator[Finding]:
         )
 
 
-def _spools(home: Home) -> Iterator[Finding]:
-    for path in sorted(home.spool.glob("*.sqlite")):
+def _spools(home: Home, names: str = "*.sqlite") -> Iterator[Finding]:
+    for path in sorted(home.spool.glob(names)):
         member = path.stem
         try:
             with Spool.open(path, write=False) as spool:

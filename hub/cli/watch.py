@@ -202,7 +202,11 @@ def _watch(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: watch.stopping.set())
     with contextlib.ExitStack() as stack:
-        says = {"pid": os.getpid(), "since": int(time.time())}
+        says: dict[str, Any] = {
+            "pid": os.getpid(),
+            "since": int(time.time()),
+            "folders": [str(one.path.absolute()) for one in plan.folders],
+        }
         says["metrics"] = _serve(stack, metrics, settings, catalogue)
         if plan.http is not None:
             says["http"] = _listen(stack, watch, settings, catalogue)
