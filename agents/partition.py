@@ -187,9 +187,11 @@ class Partition:
         """Note where the log ends, as asked when `following` was to follow.
 
         Raises:
-            LogError: If it ends before that a second time: what was read is gone.
+            LogError: If it ends before that a second time: what was read is gone, or
+                what had been read when the state was lost.
         """
         self.end = end
+        following = max(following, self._silent_until)
         short, self._short = self._short, self.flowing and end < following
         if short and self._short:
             guard.placed(self.tp.topic, self.tp.partition, following, 0, end)

@@ -151,6 +151,17 @@ def test_a_log_that_ends_too_early_twice_stops_the_partition(tmp_path: Path) -> 
     one.shut()
 
 
+def test_a_lost_state_does_not_hide_that_the_log_was_cut(tmp_path: Path) -> None:
+    """The hint says how far it had been read: below that nothing would be sent."""
+    one = partition(state(tmp_path))
+    one.hint = (9, LOG.hex())
+    one.offer(FIRST)
+    one.ended(7, one.following)
+    with pytest.raises(LogError, match="truncated"):
+        one.ended(8, one.following)
+    one.shut()
+
+
 def test_retention_may_take_the_message_at_the_position(tmp_path: Path) -> None:
     """If the next message is there, the partition goes on; if not, it stops."""
     made = state(tmp_path)
