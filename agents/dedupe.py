@@ -7,31 +7,32 @@ from __future__ import annotations
 
 import os
 
-from agents.worker import Plan, main
-from hub.core import bundle
+from agents.worker import Plan, holding, main
 from hub.core.catalogue.model import Domain
 from hub.core.dedupe.stage import Dedupe
 from hub.core.markers import gauges
 from hub.core.stage import Stage
 from hub.core.topics import quiet, records_topic
-from hub.edge import files, keyring
+from hub.edge import keyring
 from hub.edge.settings import Settings
 
 
 def build(settings: Settings) -> tuple[Stage, Plan]:
     """The stage with its keys, and what it reads."""
     root = settings.home.root
-    catalogue = files.read_catalogue(settings.catalogue)
+    library, catalogue = holding(settings)
     keys = keyring.dedupe(root)
     stage = Dedupe(
-        bundle.only(catalogue, keyring.registry(root)),
+        library,
         records=keys.records,
         facts=keys.facts,
         statement=keys.statement,
         entropy=os.urandom,
     )
     inputs = [records_topic(domain) for domain in Domain]
-    return stage, Plan(inputs=inputs, quiet=quiet(catalogue), look=gauges)
+    return stage, Plan(
+        inputs=inputs, library=library, quiet=quiet(catalogue), look=gauges
+    )
 
 
 if __name__ == "__main__":

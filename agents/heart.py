@@ -17,15 +17,21 @@ import logging
 import os
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from agents import group
 from agents.deadlines import Watchdog
 from agents.frame import WorkerError
 from agents.limits import Patience
+from agents.mending import Mender
+from agents.meter import Meter, Rebuild
 from agents.partition import Condition, Partition
 from agents.runtime import Runtime
-from hub.core.errors import FencedError, LogError
+from hub.core.errors import BundleError, FencedError, LogError
+from hub.core.standing import Stands
 from hub.edge.metrics import Server
 
 logger = logging.getLogger(__name__)
@@ -49,8 +55,12 @@ class Heart:
         run_folder: Path,
         address: tuple[str, int],
         patience: Patience,
+        inputs: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self._runtime = runtime
+        self._mender = Mender(runtime, run_folder / "resume", inputs)
+        self._meter = Meter()
+        self._rebuilds: dict[Partition, Rebuild] = {}
         self._worker = worker
         self._file = run_folder / f"{worker}.json"
         self._patience = patience
@@ -65,7 +75,7 @@ class Heart:
     async def beat(self) -> None:
         """Beat until the app stops."""
         self._watchdog.start()
-        ends = hints = copies = asyncio.create_task(asyncio.sleep(0))
+        ends = hints = copies = mends = asyncio.create_task(asyncio.sleep(0))
         asked, copied = 0.0, time.monotonic()
         while not self._runtime.app.should_stop:
             self._watchdog.beat()
@@ -82,6 +92,8 @@ class Heart:
             ):
                 copied = now
                 copies = asyncio.create_task(self._copy())
+            if mends.done():
+                mends = asyncio.create_task(self._mender.look())
             self._measure()
             self._write()
             await self._stalled(now)
@@ -97,12 +109,14 @@ class Heart:
         found = list(self._runtime.partitions.values())
         waiting = [one.name for one in found if one.condition is Condition.OPENING]
         stopped = [one.name for one in found if one.condition is Condition.STOPPED]
+        bundle = [one.name for one in found if one.condition is Condition.WAITING]
         called = self._runtime.app.called_back
         return {
-            "ok": called and not waiting and not stopped,
+            "ok": called and not waiting and not stopped and not bundle,
             "assigned": called,
             "opening": waiting,
             "stopped": stopped,
+            "waiting": bundle,
         }
 
     async def _ends(self) -> None:
@@ -151,7 +165,15 @@ class Heart:
         metrics = self._runtime.metrics
         metrics.gauge("lag_messages", sum(one.lag for one in found))
         metrics.gauge("lag_seconds", max(map(_age, found), default=0.0))
+        self._rebuilds = self._meter.read(found)
+        rebuilds = self._rebuilds.values()
         metrics.gauge("rebuild_messages", sum(one.rebuild for one in found))
+        metrics.gauge(
+            "rebuild_rows_per_second", sum(one.rows_per_second for one in rebuilds)
+        )
+        metrics.gauge(
+            "rebuild_seconds", max((one.seconds for one in rebuilds), default=0.0)
+        )
         conditions = Counter(one.condition for one in found)
         for condition in SHOWN:
             metrics.gauge("partitions", conditions[condition], outcome=condition)
@@ -177,12 +199,40 @@ class Heart:
             "started_ms": self._started_ms,
             "updated_ms": round(time.time() * 1000),
             "ready": self.ready()["ok"],
-            "partitions": [_status(one) for one in found],
+            "partitions": [self._status(one) for one in found],
             "account": self._runtime.metrics.account(),
         }
         draft = self._file.with_suffix(".new")
         draft.write_text(json.dumps(status), "utf-8")
         draft.rename(self._file)
+
+    def _status(self, one: Partition) -> dict[str, object]:
+        found: dict[str, object] = {
+            "topic": one.tp.topic,
+            "partition": one.tp.partition,
+            "condition": one.condition,
+            "position": one.folded,
+            "end": one.end,
+            "lag": one.lag,
+            "rebuild": one.rebuild,
+            "gaps": list(one.gaps),
+            "error": one.error,
+            "poison": one.poison,
+            "wants": one.wants.hex(),
+            "log": one.source.log.hex() if one.source else "",
+            "bundle": "",
+            "cuts": [],
+        }
+        rebuild = self._rebuilds.get(one)
+        if rebuild is not None:
+            found["rebuilding"] = asdict(rebuild)
+        stage = self._runtime.stage
+        if one.source is not None and isinstance(stage, Stands):
+            with suppress(FencedError, BundleError):
+                stands = stage.standing(one.tp.topic, one.state)
+                found["bundle"] = stands.bundle.hex()
+                found["cuts"] = [asdict(cut) for cut in stands.cuts]
+        return found
 
     async def _stalled(self, now: float) -> None:
         if not group.belongs(self._runtime.app):
@@ -207,17 +257,3 @@ def _age(one: Partition) -> float:
     if one.pending_since_ms:
         return max(0.0, time.time() - one.pending_since_ms / 1000)
     return time.monotonic() - one.progress if one.lag else 0.0
-
-
-def _status(one: Partition) -> dict[str, object]:
-    return {
-        "topic": one.tp.topic,
-        "partition": one.tp.partition,
-        "condition": one.condition,
-        "position": one.folded,
-        "end": one.end,
-        "lag": one.lag,
-        "rebuild": one.rebuild,
-        "gaps": list(one.gaps),
-        "error": one.error,
-    }

@@ -7,27 +7,34 @@ from __future__ import annotations
 
 import os
 
-from agents.worker import Plan, main
-from hub.core import bundle
+from agents.worker import Plan, holding, main
 from hub.core.arrears import gauges
-from hub.core.catalogue.model import Domain
+from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.intake import Intake
 from hub.core.stage import Stage
 from hub.core.topics import quiet, sources
-from hub.edge import files, keyring
+from hub.edge import keyring
 from hub.edge.settings import Settings
 
 
 def build(settings: Settings) -> tuple[Stage, Plan]:
     """The stage with its keys, and what it reads."""
     root = settings.home.root
-    catalogue = files.read_catalogue(settings.catalogue)
+    library, catalogue = holding(settings)
     keys = keyring.intake(root)
-    bundles = bundle.only(catalogue, keyring.registry(root))
-    stage = Intake(bundles=bundles, keys=keys, entropy=os.urandom)
-    # NONE is fed by every ministry partition: declarations stand in any lane.
-    inputs = sorted({topic for topic, _ in sources(catalogue, Domain.NONE)})
-    return stage, Plan(inputs=inputs, quiet=quiet(catalogue), look=gauges)
+    stage = Intake(bundles=library, keys=keys, entropy=os.urandom)
+    return stage, Plan(
+        inputs=reads(catalogue),
+        library=library,
+        again=lambda: reads(holding(settings)[1]),
+        quiet=quiet(catalogue),
+        look=gauges,
+    )
+
+
+def reads(catalogue: Catalogue) -> list[str]:
+    """Every ministry topic: they all feed NONE, declarations stand in any lane."""
+    return sorted({topic for topic, _ in sources(catalogue, Domain.NONE)})
 
 
 if __name__ == "__main__":

@@ -23,8 +23,12 @@ from agents.limits import ChunkPolicy
 from hub.core import guard
 from hub.core.errors import FencedError, LogError
 from hub.core.guard import Attempt, Position, Verdict
+from hub.core.keys import KeyRegistry
 from hub.core.log import Incoming, Source
 from hub.edge.state import State
+
+PATIENCE_SECONDS, PATIENCE_SECONDS_MAX = 0.5, 30.0
+"""How often a partition looks for the bundle it waits for."""
 
 
 class Condition(StrEnum):
@@ -33,6 +37,7 @@ class Condition(StrEnum):
     OPENING = "opening"  # its state is not open yet
     CHECKING = "checking"  # the log has not shown yet that it is the right one
     RUNNING = "running"
+    WAITING = "waiting"  # for a bundle; goes on by itself
     STOPPED = "stopped"  # waits for a person
     GONE = "gone"  # taken away
 
@@ -53,9 +58,15 @@ class Partition:
         self.end = 0
         self.gaps: tuple[str, ...] = ()
         self.owing = False
+        self.rows = 0
         self.hint: tuple[int, str] = (0, "")
         self.hinted = 0
         self.kept = -1
+        self.trusted: KeyRegistry | None = None
+        self.poison = -1
+        self.wants = b""
+        self.patience = PATIENCE_SECONDS
+        self.due = 0.0
         self.opening: asyncio.Task[None] | None = None
         self.working: asyncio.Task[None] | None = None
         self.recovering: asyncio.Task[None] | None = None
@@ -135,13 +146,8 @@ class Partition:
             self.attempt = guard.judged(attempt, round(time.time() * 1000))
             state.write({guard.ATTEMPT_KEY: guard.encode_attempt(self.attempt)})
             if self.attempt.stopped_ms:
-                rest = self.attempt.rest_ms // 60_000
-                raise LogError(
-                    f"{self.name}: the worker died {attempt.deaths} times (and began "
-                    f"{attempt.starts} times) at offset {attempt.first}; skip it with "
-                    "a signed entry in the config bundle, or mend the cause, and "
-                    f"restart{f' after {rest} min' if rest else ''}"
-                )
+                self.poison = attempt.first
+                raise LogError(guard.poisoned(self.name, self.attempt))
         if attempt.suspect:
             self._suspect_until = attempt.last
 
@@ -163,7 +169,7 @@ class Partition:
                 guard.recognise(topic, number, self.position, message)
                 self.condition = Condition.RUNNING
                 return verdict
-            self.source = guard.adopt(topic, number, message)
+            self.source = guard.adopt(topic, number, message, self.trusted)
             self.condition = Condition.RUNNING
         self._append(message)
         return verdict
@@ -229,6 +235,7 @@ class Partition:
         self.position = position
         self.owing = owing
         self.attempt = None
+        self.patience = PATIENCE_SECONDS
         self.pending_bytes = self._buffer_bytes
         self.pending_since_ms = self._buffer[0].time_ms if self._buffer else 0
         self.progress = time.monotonic()
@@ -247,6 +254,23 @@ class Partition:
         self.condition = Condition.STOPPED
         self.error = error
         self._clear()
+
+    def wait(self, error: str, wants: bytes) -> None:
+        """Wait for a bundle; ever longer if it is not the one."""
+        self.condition = Condition.WAITING
+        self.error, self.wants = error, wants
+        self.due = time.monotonic() + self.patience
+        self.patience = min(2 * self.patience, PATIENCE_SECONDS_MAX)
+        self._clear()
+
+    def revive(self) -> None:
+        """Begin again from where the state stands; whoever asks seeks there."""
+        self.condition = Condition.CHECKING
+        self.error, self.poison = "", -1
+        self.attempt = None
+        self._suspect_until = self.folded + 1
+        self.following = max(0, self.folded)
+        self.progress = time.monotonic()
 
     def kill(self) -> None:
         """The partition is taken away: fence the state, drop what waits."""

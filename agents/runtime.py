@@ -6,8 +6,10 @@ Rules (design: delivery, rules 2 to 7 and 12):
   only later commit the offset as a hint. Past the deadline for acknowledgements the
   process ends: a new producer would send twice.
 - A step runs in a thread, one at a time; the loop stays free for the group.
-- :class:`~hub.core.errors.LogError` and :class:`~hub.core.errors.BundleError` stop
-  their partition; any other exception ends the process.
+- :class:`~hub.core.errors.LogError` stops its partition and
+  :class:`~hub.core.errors.BundleError` lets it wait; any other exception ends the
+  process.
+- What a signed skip sets aside is marked before the step, and the position moves on.
 - Nothing is taken from a partition that is not ours in this very assignment.
 """
 
@@ -22,7 +24,7 @@ from typing import TypeVar
 
 from faust.types import TP, Message
 
-from agents import group
+from agents import group, stepping
 from agents.account import Account
 from agents.custody import Custody
 from agents.frame import HubApp, WorkerError
@@ -34,6 +36,7 @@ from hub.core.guard import Verdict
 from hub.core.log import Incoming
 from hub.core.stage import Result, Stage
 from hub.core.state import Overlay
+from hub.edge.bundles import Library
 from hub.edge.metrics import Metrics
 
 T = TypeVar("T")
@@ -58,8 +61,10 @@ class Runtime:
         limits: Limits,
         *,
         account: Account | None = None,
+        library: Library | None = None,
     ) -> None:
         self.app = app
+        self.library = library
         self.account = account or Account()
         self.stage = stage
         self.metrics = metrics
@@ -81,6 +86,7 @@ class Runtime:
         await self._take_away(list(self.partitions.values()))
         for tp in partitions:
             one = Partition(tp, generation, self.limits.chunk)
+            one.trusted = self.library.trusted if self.library else None
             self.partitions[tp] = one
             one.opening = asyncio.create_task(self._open(one))
 
@@ -180,6 +186,28 @@ class Runtime:
         self.app.consumer.pause_partitions({one.tp})
         self._roomy.set()
 
+    def wait(self, one: Partition, error: BundleError) -> None:
+        """Let one partition wait for a bundle; the others go on."""
+        if one.condition is Condition.GONE:
+            return
+        if one.error != str(error):
+            logger.error("%s waits: %s", one.name, error)
+        one.wait(str(error), error.digest)
+        self.app.consumer.pause_partitions({one.tp})
+        self._roomy.set()
+
+    async def revive(self, one: Partition) -> None:
+        """Have a partition that stands still go on from its stored position."""
+        if one.condition not in (Condition.WAITING, Condition.STOPPED):
+            return
+        consumer = self.app.consumer
+        one.revive()
+        self.account.opened(one)
+        one.working = asyncio.create_task(self._work(one))
+        await consumer.seek_wait({one.tp: one.following})
+        if one.flowing:
+            consumer.resume_partitions({one.tp})
+
     # Seeking back.
 
     def _recover_soon(self, one: Partition) -> None:
@@ -209,7 +237,9 @@ class Runtime:
                 await self._fold(one, [] if one.owing else await one.chunk())
         except FencedError:
             logger.info("%s: a chunk was fenced", one.name)
-        except (LogError, BundleError) as error:
+        except BundleError as error:
+            self.wait(one, error)
+        except LogError as error:
             self.stop(one, error)
         except asyncio.CancelledError:
             raise
@@ -251,6 +281,7 @@ class Runtime:
             write = one.state.write
             await self._in(self._stores, write, overlay.pending, self.limits.sync)
             one.stored(position, owing=result.more)
+            one.rows += stepping.rows_in(result.counts)
             self.account.folded(one, overlay)
             self._roomy.set()
             self._show_gaps(one, overlay, result.gaps)
@@ -288,23 +319,8 @@ class Runtime:
     def _step(
         self, one: Partition, chunk: list[Incoming]
     ) -> tuple[Overlay, Result, float]:
-        """In a thread: note the attempt, then compute; how long it took."""
-        if one.source is None:
-            raise FencedError(f"{one.name}: has no identity yet")
-        state = one.state
-        attempt = one.begun(chunk)
-        state.write({guard.ATTEMPT_KEY: guard.encode_attempt(attempt)})
-        overlay = Overlay(state)
-        began = time.monotonic()
-        try:
-            result = self.stage.step(overlay, one.source, chunk)
-        except (FencedError, LogError, BundleError):
-            raise
-        except BaseException:
-            died = guard.died(attempt)
-            state.write({guard.ATTEMPT_KEY: guard.encode_attempt(died)})
-            raise
-        return overlay, result, time.monotonic() - began
+        """In a thread: one step, and how long it took."""
+        return stepping.step(self.stage, self.library, one, chunk)
 
     async def _in(
         self, executor: ThreadPoolExecutor, call: Callable[..., T], *args: object

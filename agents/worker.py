@@ -29,9 +29,11 @@ from agents.frame import HubApp, HubWorker, WorkerError, make_app
 from agents.heart import Heart
 from agents.limits import Limits, Patience
 from agents.runtime import Runtime
+from hub.core.catalogue.model import Catalogue
 from hub.core.errors import HubError, MachineError
 from hub.core.stage import Stage
-from hub.edge import kafka, logs
+from hub.edge import kafka, keyring, logs
+from hub.edge.bundles import Library
 from hub.edge.metrics import Metrics
 from hub.edge.settings import Settings, from_environment
 
@@ -50,11 +52,15 @@ class Plan:
 
     Attributes:
         inputs: Topics to read, all partitions of them.
+        library: The bundles this worker holds.
+        again: What has to be read now; None: always the same.
         quiet: Topics of which nothing is shown that could be counted.
         look: What the stage shows of its states.
     """
 
     inputs: Sequence[str]
+    library: Library | None = None
+    again: Callable[[], Sequence[str]] | None = None
     quiet: frozenset[str] = frozenset()
     look: Look | None = None
     limits: Limits = field(default_factory=Limits)
@@ -80,6 +86,22 @@ def main(name: str, build: Callable[[Settings], tuple[Stage, Plan]]) -> NoReturn
         raise SystemExit(EXIT_SETTINGS) from error
 
 
+def holding(settings: Settings) -> tuple[Library, Catalogue]:
+    """The bundles a worker holds, and the newest one's catalogue.
+
+    Raises:
+        MachineError: There is none; a worker cannot begin without.
+    """
+    library = Library(settings.home.bundles, keyring.registry(settings.home.root))
+    newest = library.newest()
+    if newest is None:
+        raise MachineError(
+            f"no bundle in {settings.home.bundles}: `kerwen topics apply` puts the"
+            " first one in force, `kerwen topics bundle --add FOLDER` brings a copy"
+        )
+    return library, newest.catalogue
+
+
 def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
     """Run `stage` until somebody stops it; ends the process."""
     worker = settings.worker or f"{stage.name}-{os.getpid()}"
@@ -103,6 +125,7 @@ def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
         Metrics(stage.name),
         plan.limits,
         account=Account(plan.quiet, plan.look),
+        library=plan.library,
     )
     app.hooks = runtime
     heart = Heart(
@@ -111,6 +134,7 @@ def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
         run_folder=home.run,
         address=(settings.metrics_host, settings.metrics_port),
         patience=plan.patience,
+        inputs=plan.again,
     )
     _attach(app, runtime, heart, plan.inputs)
     HubWorker(app).execute_from_commandline()

@@ -23,6 +23,8 @@ from hub.trials import live
 from hub.trials.attacks import suite
 from hub.trials.attacks.outcome import Outcome
 
+_WHAT = {"message": "offset", "source": "after offset"}
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
@@ -121,6 +123,7 @@ def as_json(audited: trial.Audit) -> dict[str, object]:
         "different": audited.different.height,
         "unique": audited.unique,
         "controls": [asdict(control) for control in audited.controls],
+        "skipped": [asdict(one) for one in audited.skipped],
         "flows": [
             {**asdict(flow), "published": flow.published} for flow in audited.flows
         ],
@@ -161,6 +164,10 @@ def report(audited: trial.Audit, out: Output) -> None:
         ],
         right=("declared", "counted", "groups", "different"),
     )
+    for one in audited.skipped:
+        out.say(
+            f"not counted: {one.source} {_WHAT[one.what]} {one.offset}: {one.reason}"
+        )
     tables = audited.different["table"].unique().sort().to_list()
     where = f" in {', '.join(tables)}" if tables else ""
     out.say(

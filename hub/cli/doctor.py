@@ -12,6 +12,7 @@ import argparse
 import importlib.util
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from hub.cli import late, publishing
+from hub.cli import cuts, late, publishing, shelves
 from hub.cli.findings import RESTART, Finding, of_hub
 from hub.cli.ministry import check_member
 from hub.cli.output import Output
@@ -82,6 +83,8 @@ def look(settings: Settings) -> Iterator[Finding]:
         yield from _hub(settings)
     if home.keys.is_dir() and any(home.keys.iterdir()):
         yield from _keys(home, catalogue)
+    if catalogue is not None:
+        yield from _bundles(settings)
     yield from _certificates(home, datetime.now(UTC))
     yield from _spools(home)
     if catalogue is not None:
@@ -141,6 +144,7 @@ def _hub(settings: Settings) -> Iterator[Finding]:
     said = daemon.status(settings)
     if said is not None:
         yield from of_hub(said, settings.home)
+        yield from cuts.of_cuts(said, time.time_ns() // 1_000_000)
         return
     root = settings.home.root
     if settings.home.hub_file.exists():
@@ -154,6 +158,13 @@ def _hub(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             what="no hub", cause=f"no hub runs in {root}", command="kerwen up"
         )
+
+
+def _bundles(settings: Settings) -> Iterator[Finding]:
+    try:
+        yield from shelves.of_bundles(settings)
+    except HubError as error:
+        yield Finding(what="bundles", cause=str(error), command=RESTART)
 
 
 def _keys(home: Home, catalogue: Catalogue | None) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from typing import Any
 from hub.edge.settings import Home
 
 RESTART = "kerwen down && kerwen up"
+_STOPS = {"waiting": "bundle missing"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,9 @@ def of_hub(said: Mapping[str, Any], home: Home) -> Iterator[Finding]:
 def _of_process(process: Mapping[str, Any], home: Home) -> Iterator[Finding]:
     name, says = process["name"], process.get("says") or {}
     stopped = [
-        one for one in process.get("partitions", ()) if one["condition"] == "stopped"
+        one
+        for one in process.get("partitions", ())
+        if one["condition"] in {"stopped", "waiting"}
     ]
     if not process["pid"]:
         yield Finding(
@@ -73,7 +76,7 @@ def _of_process(process: Mapping[str, Any], home: Home) -> Iterator[Finding]:
         )
     for one in stopped:
         yield Finding(
-            what="partition stopped",
+            what=_STOPS.get(one["condition"], "partition stopped"),
             cause=one["error"] or f"{name}: {one['topic']}/{one['partition']} stopped",
             command=mend(one, process["stage"], home),
         )
@@ -97,7 +100,17 @@ def _why(says: Mapping[str, Any]) -> str:
 
 
 def mend(partition: Mapping[str, Any], stage: str, home: Home) -> str:
-    """The command for a stopped partition."""
+    """The command for a partition that stands still."""
+    place = f"{partition['topic']}/{partition['partition']}"
+    if partition["condition"] == "waiting":
+        if "--apply" in partition["error"]:
+            return "kerwen topics bundle --apply"
+        return "kerwen topics bundle --add FOLDER"
+    if partition.get("poison", -1) >= 0:
+        return (
+            f"kerwen topics skip --partition {place} --offset {partition['poison']}"
+            " --reason TEXT"
+        )
     if "rebuild" not in partition["error"]:
         return RESTART
     # State is a cache of the log, so it may go; aside, because disk is cheap.

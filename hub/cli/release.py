@@ -7,6 +7,8 @@ Rules (docs/disclosure.md, "Release"):
 - A vintage is released once: a second one of the same period and letter is refused
   before anything is written, as long as the first was not withdrawn.
 - ``show``, ``diff`` and ``plan`` only read, as any member may.
+- ``skip`` lets a cut that is under way go on without one ministry partition, by a
+  signed entry in a new bundle; what that ministry provides is marked missing in it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hub.cli import vintages
+from hub.cli.bundles import skip_source
 from hub.cli.output import Output
 from hub.cli.vintages import Desk
 from hub.client import wait_for
@@ -23,11 +26,10 @@ from hub.core.catalogue import calendar
 from hub.core.catalogue.calendar import Released
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError, UsageError
-from hub.edge import control, trail
-from hub.edge.files import read_catalogue
+from hub.edge import control, enacting, trail
 from hub.edge.settings import from_environment
 
-ACTIONS = ("run", "plan", "show", "diff", "withdraw")
+ACTIONS = ("run", "plan", "show", "diff", "withdraw", "skip")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,14 +58,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--older", default="P", help="diff: vintage, or how a release begins"
     )
     parser.add_argument("--newer", default="R", help="diff: the same")
-    parser.add_argument("--marker", help="withdraw: the release, or how it begins")
-    parser.add_argument("--reason", default="", help="withdraw: why, for all to read")
+    parser.add_argument(
+        "--marker", help="withdraw, skip: the release or cut, or how it begins"
+    )
+    parser.add_argument(
+        "--source", metavar="TOPIC/P", help="skip: the partition a cut waits for"
+    )
+    parser.add_argument(
+        "--reason", default="", help="withdraw, skip: why; it is kept for good"
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Do one of the words."""
     settings = from_environment()
-    catalogue = read_catalogue(settings.catalogue)
+    if args.action == "skip":
+        return skip_source(args, settings, out)
+    catalogue = enacting.in_force(settings)
     reader = a_reader(catalogue)
     desk = Desk(settings=settings, catalogue=catalogue, reader=reader, out=out)
     match args.action:

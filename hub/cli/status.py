@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from hub.cli import findings, late
+from hub.cli import cuts, findings, late
 from hub.cli.output import Output
 from hub.core.errors import HubError, MachineError, UsageError
 from hub.edge.files import read_catalogue
@@ -51,6 +51,9 @@ def _show(settings: Settings, out: Output, *, partitions: bool) -> int:
         root = settings.home.root
         raise MachineError(f"no hub runs in {root}: start one with `kerwen up`")
     content = content_of(said, settings.home)
+    now_ms = time.time_ns() // 1_000_000
+    content["cuts"] = cuts.lines(said, now_ms)
+    content["findings"] += [asdict(one) for one in cuts.of_cuts(said, now_ms)]
     content["findings"] += _late(settings)
     _tables(content, out, partitions=partitions)
     out.result(content)
@@ -141,6 +144,13 @@ def _tables(content: Mapping[str, Any], out: Output, *, partitions: bool) -> Non
         _partitions(processes, out)
     if out.as_json:
         return
+    for cut in content.get("cuts", ()):
+        out.say(
+            f"cut      {cut['period']} {cut['vintage']} ({cut['marker']}) waits for "
+            f"{cut['seconds']} s for {', '.join(cut['sources'])}"
+        )
+    for one in _rebuilds(processes):
+        out.say(f"rebuild  {one}")
     addresses = content["addresses"]
     out.say(f"brokers  {addresses['bootstrap'] or '-'}")
     out.say(f"gateway  {addresses['gateway'] or '-'}")
@@ -148,6 +158,19 @@ def _tables(content: Mapping[str, Any], out: Output, *, partitions: bool) -> Non
         out.say(f"metrics  {address} ({name})")
     for one in content["findings"]:
         out.say(findings.Finding(**one).text())
+
+
+def _rebuilds(processes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """One line for every state that is on its way back."""
+    for process in processes:
+        for one in process["partitions"]:
+            found = one.get("rebuilding")
+            if found:
+                yield (
+                    f"{one['topic']}/{one['partition']}: {found['messages']} messages "
+                    f"to read, {found['rows_per_second']:,.0f} rows/s, "
+                    f"{found['seconds']:.0f} s left"
+                )
 
 
 def _partitions(processes: Iterable[Mapping[str, Any]], out: Output) -> None:

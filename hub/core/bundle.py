@@ -25,7 +25,7 @@ from cryptography.exceptions import InvalidSignature
 
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import BundleError, EnvelopeError
-from hub.core.keys import HUB, KeyRegistry, SigningKey
+from hub.core.keys import KeyRegistry, SigningKey
 from hub.core.reasons import Reason
 from hub.core.skips import Skips
 
@@ -102,12 +102,9 @@ def verify(digest: bytes, key_id: str, signature: bytes, trusted: KeyRegistry) -
     A revoked control key counts here: old bundles are needed for old offsets, and only
     what a config record names, whose signature is judged by the keys in force, is used.
     """
-    key = trusted.keys.get(key_id)
-    if key is None or (key.use, key.member) != ("control", HUB):
-        text = f"bundle {short(digest)}: {key_id} is no control key of this hub"
-        raise EnvelopeError(Reason.SIGNATURE, text)
+    key = trusted.signed_once(key_id, "control")
     try:
-        key.verifier().verify(signature, _SIGN + digest)
+        key.verify(signature, _SIGN + digest)
     except InvalidSignature as error:
         text = f"bundle {short(digest)} is not signed by {key_id}"
         raise EnvelopeError(Reason.SIGNATURE, text) from error

@@ -9,9 +9,12 @@ Rules (design: delivery, rules 3, 7 and 12):
 - On assignment the message at the position is read again and must be the same, and so
   must whatever comes again later; a log that was re-created or truncated stops its
   partition.
-- A message at which the worker died three times stops its partition as well. The next
-  assignment tries it once more, and after that ever more rarely: a partition that goes
-  from worker to worker must not kill them one after the other.
+- A message at which the worker died three times stops its partition as well, and it
+  stays stopped, whoever is given it, until a person skips the message or has it tried
+  again: a partition that goes from worker to worker must not kill them one after the
+  other.
+- Deaths that leave no exception may have come from outside: after many of them the
+  partition is left alone for a while, ever longer, and then tried again.
 
 Invariant: state at position p is the fold of messages 0 to p of one log.
 """
@@ -25,8 +28,9 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from hub.core.errors import EnvelopeError, LogError
+from hub.core.keys import KeyRegistry
 from hub.core.log import Incoming, Source
-from hub.core.messages import Genesis, decode
+from hub.core.messages import Genesis, decode, verify
 
 POSITION_KEY = b"@"
 """Where a state keeps its :class:`Position`."""
@@ -145,18 +149,32 @@ def died(attempt: Attempt) -> Attempt:
 def judged(attempt: Attempt, now_ms: int) -> Attempt:
     """A hopeless attempt at an assignment: stopped from now on, or tried once more.
 
-    It is tried once more if its `stopped_ms` is 0 afterwards. A clock that went back
-    does not keep it stopped.
+    It is tried once more if its `stopped_ms` is 0 afterwards: never by itself if an
+    exception ended the process each time. A clock that went back does not keep the
+    others stopped.
     """
     if not attempt.stopped_ms:
         return replace(attempt, stops=attempt.stops + 1, stopped_ms=now_ms)
+    if attempt.deaths >= DEATHS_MAX:
+        return attempt
     if 0 <= now_ms - attempt.stopped_ms < attempt.rest_ms:
         return attempt
     return replace(
         attempt,
         starts=min(attempt.starts, STARTS_MAX - 1),
-        deaths=min(attempt.deaths, DEATHS_MAX - 1),
         stopped_ms=0,
+    )
+
+
+def poisoned(name: str, attempt: Attempt) -> str:
+    """Why a partition does not go on, and what a person may do."""
+    rest = attempt.rest_ms // 60_000 if attempt.deaths < DEATHS_MAX else 0
+    return (
+        f"{name}: the worker died {attempt.deaths} times (and began {attempt.starts}"
+        f" times) at offset {attempt.first}; `kerwen topics skip --partition {name}"
+        f" --offset {attempt.first} --reason TEXT` sets that message aside, `kerwen"
+        f" topics resume --partition {name}` has it tried again"
+        + (f"; or in {rest} min by itself" if rest else "")
     )
 
 
@@ -220,11 +238,23 @@ def decode_attempt(stored: bytes | None) -> Attempt | None:
     )
 
 
-def adopt(topic: str, partition: int, message: Incoming) -> Source:
+def adopt(
+    topic: str,
+    partition: int,
+    message: Incoming,
+    trusted: KeyRegistry | None = None,
+) -> Source:
     """The identity of a log, from its first message.
 
+    Args:
+        topic: Name of the topic.
+        partition: Its number.
+        message: The first message.
+        trusted: Knows the control keys that may have signed it; None: nobody is asked.
+
     Raises:
-        LogError: If the first message is no genesis record of this very partition.
+        LogError: If the first message is no genesis record of this very partition, or
+            control did not sign it.
     """
     name = f"{topic}/{partition}"
     if message.offset != 0:
@@ -245,6 +275,13 @@ def adopt(topic: str, partition: int, message: Incoming) -> Source:
             f"{name}: the genesis record belongs to "
             f"{genesis.topic}/{genesis.partition}; {CREATE}"
         )
+    if trusted is not None:
+        try:
+            verify(genesis, trusted.signed_once(genesis.key_id, "control"))
+        except EnvelopeError as error:
+            raise LogError(
+                f"{name}: control did not sign the genesis record; {CREATE}"
+            ) from error
     return Source(topic=topic, partition=partition, log=genesis.log)
 
 

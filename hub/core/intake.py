@@ -23,8 +23,7 @@ State entries: lanes (``l``), and ``g`` → bundle and generation in force.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import ormsgpack
 import polars as pl
@@ -33,13 +32,10 @@ from hub.core import arrears
 from hub.core.admission import Batch, admit, set_aside, unbelieved
 from hub.core.answers import Desk
 from hub.core.arrow import STAGE, Arrow
-from hub.core.blocks import InternalKey
 from hub.core.bundle import NONE, Bundles
-from hub.core.catalogue.model import Domain
-from hub.core.envelope.recipients import PrivateKey
 from hub.core.errors import EnvelopeError, LogError
 from hub.core.identity.pseudonyms import pseudonymise
-from hub.core.keys import SigningKey
+from hub.core.intake_keys import Keys
 from hub.core.lanes import Lanes, Outcome
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import (
@@ -56,7 +52,8 @@ from hub.core.messages import (
 from hub.core.reasons import Reason
 from hub.core.rulebook import Form, Shelf
 from hub.core.stage import Result
-from hub.core.state import Overlay
+from hub.core.standing import Standing
+from hub.core.state import Overlay, Reader
 from hub.core.tally import Tally
 from hub.core.validate import Refused, validate
 
@@ -64,26 +61,6 @@ GENERAL = b"g"
 Control = Genesis | Config | Close
 ROWS_TOGETHER = 40_000
 """Rows judged at once; bounds the memory of a step, whatever the batches inflate to."""
-
-
-class Keys(Protocol):
-    """What intake alone holds: the way from envelopes to pseudonyms."""
-
-    @property
-    def hub(self) -> Mapping[str, PrivateKey]:
-        """Private keys that batches are sealed to."""
-
-    @property
-    def pseudonyms(self) -> Mapping[Domain, bytes]:
-        """A secret for each linkage domain."""
-
-    @property
-    def receipt(self) -> SigningKey:
-        """The key receipts are signed with."""
-
-    @property
-    def records(self) -> InternalKey:
-        """The key of the arrow to dedupe."""
 
 
 class Intake:
@@ -116,6 +93,12 @@ class Intake:
         """Fold consecutive messages of one ministry partition into the overlay."""
         step = _Step(self, overlay, source)
         return step.run(messages)
+
+    def standing(self, topic: str, state: Reader) -> Standing:
+        """See :class:`hub.core.standing.Stands`."""
+        del topic
+        (stored,) = state.get_many([GENERAL])
+        return Standing(bundle=ormsgpack.unpackb(stored)[0] if stored else NONE)
 
 
 class _Step:

@@ -86,6 +86,18 @@ class KeyRegistry:
         """The hub's own receipt, statement, release or control key."""
         return self._verifier(key_id, use, HUB)
 
+    def signed_once(self, key_id: str, use: Use) -> Ed25519PublicKey:
+        """The hub's own key of a use, also if it was revoked since.
+
+        For what is pinned otherwise and was signed long ago: a genesis record, a bundle
+        that a config record names.
+        """
+        key = self.keys.get(key_id)
+        if key is None or (key.use, key.member) != (use, HUB):
+            text = f"{key_id} is no {use} key of this hub"
+            raise EnvelopeError(Reason.SIGNATURE, text)
+        return key.verifier()
+
     def recipient(
         self, member: str, *, suite: int = SUITE_XWING
     ) -> tuple[str, PublicKey]:

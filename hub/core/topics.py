@@ -203,24 +203,6 @@ def quiet(catalogue: Catalogue) -> frozenset[str]:
     )
 
 
-def quiet(catalogue: Catalogue) -> frozenset[str]:
-    """Topics whose number of messages is nobody's business."""
-    flows = [flow for flow in catalogue.dataflows.values() if flow.quiet]
-    return frozenset(
-        name
-        for flow in flows
-        for name in (
-            *(
-                ministry_topic(member.id, flow.id)
-                for member in providers(catalogue)
-                if flow.id in member.provides
-            ),
-            records_topic(flow.domain),
-            facts_topic(flow.domain),
-        )
-    )
-
-
 def providers(catalogue: Catalogue) -> list[Member]:
     """Members that may publish, in catalogue order."""
     return [member for member in catalogue.members.values() if member.provides]

@@ -4,14 +4,20 @@ Rules (design: delivery, rule 8):
 
 - A marker is signed by the control key and goes into every partition of every
   ``ministry.*`` topic, so that a cut is a place in the log and not a moment.
-- Sending it again is harmless: stages know a marker by its id.
+- Sending it again is harmless: stages know a marker by its id. One whose sending broke
+  off is sent again before anything else is, so that markers and config records have one
+  order in all logs.
+- One writer at a time in a home.
 """
 
 from __future__ import annotations
 
+import fcntl
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from hub.core import observation
 from hub.core.catalogue.model import Catalogue, Domain
@@ -102,7 +108,19 @@ def close(
         ),
         key.private,
     )
-    value = encode(marker)
+    with alone(settings):
+        finish(settings, catalogue)
+        _unfinished(settings).write_bytes(encode(marker))
+        finish(settings, catalogue)
+    return marker
+
+
+def finish(settings: Settings, catalogue: Catalogue) -> None:
+    """Send a marker whose sending broke off to every partition; call it `alone`."""
+    path = _unfinished(settings)
+    if not path.exists():
+        return
+    value = path.read_bytes()
     client = kafka.producer(settings, "control")
     try:
         kafka.send_all(
@@ -114,4 +132,17 @@ def close(
         )
     finally:
         client.close()
-    return marker
+    path.unlink()
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Wait until no other command writes config records or markers."""
+    settings.home.bundles.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (settings.home.bundles / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _unfinished(settings: Settings) -> Path:
+    return settings.home.bundles / ".marker"

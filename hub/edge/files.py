@@ -63,10 +63,17 @@ def read_files(folder: Path) -> dict[str, bytes]:
     }
 
 
+def read_sources(
+    folder: Path | None = None,
+) -> tuple[dict[str, bytes], dict[str, str]]:
+    """A catalogue's files, and the provider schemas it may name."""
+    place = catalogue_folder(folder)
+    return read_files(place), read_schemas() | read_schemas(place / "schemas")
+
+
 def read_catalogue(folder: Path | None = None) -> Catalogue:
     """Reads and checks a catalogue with its provider schemas."""
-    place = catalogue_folder(folder)
-    return load(read_files(place), read_schemas() | read_schemas(place / "schemas"))
+    return load(*read_sources(folder))
 
 
 def _content(path: Path) -> bytes:

@@ -67,6 +67,11 @@ class Home:
         return self.root / "spool"
 
     @property
+    def bundles(self) -> Path:
+        """Signed bundles, one folder each (see :mod:`hub.edge.bundles`)."""
+        return self.root / "bundles"
+
+    @property
     def hub_file(self) -> Path:
         """What the supervisor says about the hub that runs here."""
         return self.run / "hub.json"

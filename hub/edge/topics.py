@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from hub.core.catalogue.model import Catalogue, Domain
-from hub.core.errors import EnvelopeError, LogError, RetriableError
+from hub.core.errors import EnvelopeError, InvalidError, LogError, RetriableError
 from hub.core.keys import KeyRegistry
 from hub.core.log import Send
 from hub.core.messages import Config, Genesis, decode, encode, sign, verify
@@ -87,17 +87,50 @@ def apply(
         RetriableError: the broker did not do what was asked.
     """
     with kafka.admin(settings) as client:
+        names = [topic.name for topic in topics(catalogue)]
         made, changed = layout.create(client, catalogue, replication=replication)
+        ids = layout.identities(client, names)
+        # Nobody may write into a new log before it has begun.
+        begun = _begin_early(settings, catalogue, author, ids, new=len(made))
         revoked = passes.revoked(settings.home).members
         permitted, withdrawn = acls.apply(client, catalogue, revoked)
-        ids = layout.identities(client, [topic.name for topic in topics(catalogue)])
+        if begun is None:
+            begun = begin(settings, catalogue, author, ids)
     return Changes(
         topics=made,
         changed=changed,
         permitted=permitted,
         withdrawn=withdrawn,
-        begun=begin(settings, catalogue, author, ids),
+        begun=begun,
     )
+
+
+def _begin_early(
+    settings: Settings,
+    catalogue: Catalogue,
+    author: Author,
+    ids: Mapping[str, bytes],
+    *,
+    new: int,
+) -> int | None:
+    """Begin the logs, or None where control itself has had no permission so far."""
+    if new == len(ids):
+        return None
+    try:
+        return begin(settings, catalogue, author, ids)
+    except InvalidError:
+        return None
+
+
+def used(settings: Settings, catalogue: Catalogue) -> bool:
+    """Whether any ministry's log has more than its genesis already."""
+    with kafka.admin(settings) as client:
+        present = {topic["name"] for topic in client.describe_topics()}
+    places = [one for one in sources(catalogue, Domain.NONE) if one[0] in present]
+    if not places:
+        return False
+    with kafka.consumer(settings, "admin") as reader:
+        return any(one.end > 1 for one in kafka.extents(reader, places).values())
 
 
 def begin(

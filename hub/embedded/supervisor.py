@@ -21,10 +21,10 @@ import time
 from types import TracebackType
 from typing import Self
 
-from hub.core import access, bundle
+from hub.core import access
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import HubError, MachineError
-from hub.edge import keyring, topics
+from hub.edge import enacting, keyring
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Settings
 from hub.embedded import pki, ports, report
@@ -163,7 +163,7 @@ class Supervisor:
         keyring.create(self.home.root, catalogue, now_ms=_now_ms())
         self._start_broker()
         self._say("starting")
-        self._prepare_topics(catalogue)
+        self._prepare_topics()
         self._start_workers()
         self._wait_ready()
         self._start_services()
@@ -189,20 +189,13 @@ class Supervisor:
             else:
                 return
 
-    def _prepare_topics(self, catalogue: Catalogue) -> None:
-        root = self.home.root
-        digest = bundle.digest(catalogue, keyring.registry(root))
-        author = topics.Author(
-            key=keyring.control(root).control, bundle=digest, now_ms=_now_ms()
-        )
-        changes = topics.apply(self.settings, catalogue, author)
-        last = self.home.kafka / "bundle"
-        before = last.read_text("ascii") if last.exists() else None
-        if before not in (None, digest.hex()):
-            topics.configure(self.settings, catalogue, author)
-        last.write_text(digest.hex(), "ascii")
+    def _prepare_topics(self) -> None:
+        done = enacting.enact(self.settings, now_ms=_now_ms())
         _log.info(
-            "%d topics made, %d records begun", len(changes.topics), changes.begun
+            "bundle %d is in force; %d topics made, %d records begun",
+            done.plan.bundle.number,
+            len(done.changes.topics),
+            done.changes.begun,
         )
 
     def _start_workers(self) -> None:

@@ -7,30 +7,34 @@ Rules (design: delivery, rule 13):
 - One cut is audited: the newest complete one unless another is named.
 - Conservation is checked beside the cells: rows published = accepted + quarantined +
   rows of duplicate batches, per ministry and dataflow.
+- Each offset is judged under the bundle in force there, cells under that of the cut.
+- What signed skips left out is left out here as well, and named: never silently.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
 from hub.core import avro, blocks, cells, coverage, cut
 from hub.core.blocks import InternalKey
-from hub.core.bundle import only
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.errors import InvalidError
-from hub.core.log import Source
+from hub.core.log import Coordinate, Incoming, Source
 from hub.core.messages import Block, Close, decode
 from hub.core.state import Memory, Overlay
 from hub.core.topics import CELLS, facts_topic, parse_ministry, sources
-from hub.edge import kafka, keyring, topics
+from hub.edge import enacting, kafka, keyring, topics
+from hub.edge.bundles import Library
 from hub.edge.settings import Settings
 from hub.trials import controls, recount
 from hub.trials.controls import Control
+
+_DOMAINS = {facts_topic(domain): domain for domain in Domain}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,22 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A message that was set aside, or what of a source is not in the cut.
+
+    Attributes:
+        source: ``topic/partition``.
+        offset: Of the message; of an absent source, the last one that counts.
+        what: "message" or "source".
+    """
+
+    what: str
+    source: str
+    offset: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """What an audit found.
 
@@ -59,6 +79,7 @@ class Audit:
         different: Cells that are not equal.
         recounted: The true cells, for the custodians.
         controls: Control totals against the stocks that they speak of.
+        skipped: What is not in the cut because of a signed skip.
     """
 
     close: Close
@@ -68,6 +89,7 @@ class Audit:
     different: pl.DataFrame = field(repr=False)
     recounted: pl.DataFrame = field(repr=False)
     controls: tuple[Control, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -80,26 +102,31 @@ class _Cut:
     """A marker and the snapshot rows of the partitions that are complete for it."""
 
     close: Close
-    rows: dict[str, pl.DataFrame]
+    config: bytes
+    rows: dict[str, pl.DataFrame] = field(default_factory=dict)
+    absent: dict[tuple[Domain, str], Coordinate] = field(default_factory=dict)
 
 
 def audit(
-    settings: Settings, catalogue: Catalogue, marker: bytes | None = None
+    settings: Settings, catalogue: Catalogue | None = None, marker: bytes | None = None
 ) -> Audit:
     """Recompute one cut from the inbound log and compare it with the agents' cells.
+
+    Args:
+        settings: Whose hub.
+        catalogue: Not asked for any more: that of the cut's bundle counts.
+        marker: Id of the cut; None: the newest complete one.
 
     Raises:
         InvalidError: There is no complete cut, or not the one named.
     """
     root = settings.home.root
-    found = _cuts(settings, catalogue, keyring.aggregate(root).cells)
+    library = enacting.library(settings)
+    found = _cuts(settings, library, keyring.aggregate(root).cells)
     chosen = _choose(found, marker)
-    reader = recount.Reader(
-        catalogue,
-        only(catalogue, keyring.registry(root)),
-        keyring.intake(root),
-    )
-    _read_inbound(settings, catalogue, chosen.close.marker, reader)
+    catalogue = library.get(chosen.config).catalogue
+    reader = recount.Reader(catalogue, library, keyring.intake(root), chosen.absent)
+    skipped = _read_inbound(settings, catalogue, chosen, reader, library)
     active = recount.facts(catalogue, reader.inbound)
     recounted = recount.expected(catalogue, active, chosen.close)
     agents = recount.merged(catalogue, pl.concat(chosen.rows.values()))
@@ -113,6 +140,7 @@ def audit(
         different=difference.rows,
         recounted=recounted,
         controls=tuple(controls.compare(catalogue, active)),
+        skipped=skipped,
     )
 
 
@@ -135,9 +163,7 @@ def _choose(found: Mapping[bytes, _Cut], marker: bytes | None) -> _Cut:
     return found[marker]
 
 
-def _cuts(
-    settings: Settings, catalogue: Catalogue, key: InternalKey
-) -> dict[bytes, _Cut]:
+def _cuts(settings: Settings, library: Library, key: InternalKey) -> dict[bytes, _Cut]:
     """The cuts of which every partition that they need has said "complete"."""
     cuts: dict[bytes, _Cut] = {}
     held: dict[str, list[pl.DataFrame]] = {}
@@ -152,7 +178,7 @@ def _cuts(
         marker: one
         for marker, one in cuts.items()
         # Every partition answers every marker; a cut of few tables needs few of them.
-        if _needed(catalogue, one.close) <= one.rows.keys()
+        if _needed(library.get(one.config).catalogue, one.close) <= one.rows.keys()
     }
 
 
@@ -182,7 +208,9 @@ def _take(
         if ending.void:
             return
         close = ending.close
-        known = cuts.setdefault(close.marker, _Cut(close=close, rows={}))
+        known = cuts.setdefault(close.marker, _Cut(close=close, config=ending.config))
+        domain = _DOMAINS[header.source.topic]
+        known.absent |= {(domain, one.source): one.to for one in ending.absent}
         empty = pl.DataFrame(schema=avro.polars_schema(cells.SCHEMA))
         known.rows[name] = pl.concat([empty, *held.pop(name, [])])
         return
@@ -193,12 +221,18 @@ def _take(
 
 
 def _read_inbound(
-    settings: Settings, catalogue: Catalogue, marker: bytes, reader: recount.Reader
-) -> None:
+    settings: Settings,
+    catalogue: Catalogue,
+    chosen: _Cut,
+    reader: recount.Reader,
+    library: Library,
+) -> tuple[Skipped, ...]:
+    """Read every ministry's log; what of it signed skips left out."""
     places = sources(catalogue, Domain.NONE)
     registry = keyring.registry(settings.home.root)
     names = sorted({topic for topic, _ in places})
     logs = topics.logs(settings, "audit", names, registry)
+    skipped: list[Skipped] = []
     with kafka.consumer(settings, "audit") as client:
         extents = kafka.extents(client, places)
         for topic, partition in places:
@@ -208,9 +242,47 @@ def _read_inbound(
                     f"{topic}/{partition} begins at {extent.start}: retention took what"
                     " an audit from the start needs"
                 )
-            messages = kafka.read(client, topic, partition, 0, extent.end)
             source = Source(topic=topic, partition=partition, log=logs[topic])
-            reader.read(source, recount.closing(messages, marker))
+            aside = library.aside(source)
+            end, last = extent.end, _last(chosen, source.name)
+            if last is not None:
+                end = min(end, last + 1)
+                skipped.append(_absent(library, chosen, source.name, last))
+            messages: Iterable[Incoming] = (
+                replace(message, aside=message.offset in aside)
+                for message in kafka.read(client, topic, partition, 0, end)
+            )
+            if last is None:
+                messages = recount.closing(messages, chosen.close.marker)
+            reader.read(source, messages)
+            skipped += _set_aside(library, source)
+    return tuple(skipped)
+
+
+def _last(chosen: _Cut, source: str) -> int | None:
+    """The last offset that counts of a source without its marker."""
+    found = [to.offset for (_, name), to in chosen.absent.items() if name == source]
+    return max(found, default=None)
+
+
+def _absent(library: Library, chosen: _Cut, source: str, last: int) -> Skipped:
+    newest = library.newest()
+    reasons = [
+        one.reason
+        for one in (newest.skips.cuts if newest else ())
+        if (one.marker, one.source) == (chosen.close.marker, source)
+    ]
+    reason = reasons[0] if reasons else ""
+    return Skipped(what="source", source=source, offset=last, reason=reason)
+
+
+def _set_aside(library: Library, source: Source) -> Iterator[Skipped]:
+    newest = library.newest()
+    for one in newest.skips.messages if newest else ():
+        if (one.source, one.log) == (source.name, source.log):
+            yield Skipped(
+                what="message", source=one.source, offset=one.offset, reason=one.reason
+            )
 
 
 def _flows(

@@ -25,14 +25,13 @@ from pathlib import Path
 import polars as pl
 
 from hub.core import persons
-from hub.core.bundle import only
 from hub.core.catalogue.model import Catalogue, Dataflow, Domain
 from hub.core.errors import InvalidError, RetriableError
 from hub.core.identity.composites import Linkage
 from hub.core.identity.pseudonyms import pseudonymise
 from hub.core.log import Source
 from hub.core.topics import ministry_topic, sources
-from hub.edge import kafka, keyring, topics
+from hub.edge import enacting, kafka, keyring, topics
 from hub.edge.settings import Settings
 from hub.publisher import mapping as mappings
 from hub.publisher.sources import csv
@@ -181,7 +180,7 @@ def resolved(
     """
     root = settings.home.root
     registry = keyring.registry(root)
-    reader = recount.Reader(catalogue, only(catalogue, registry), keyring.intake(root))
+    reader = recount.Reader(catalogue, enacting.library(settings), keyring.intake(root))
     names = [ministry_topic(member, DATAFLOW) for member in members]
     places = [one for one in sources(catalogue, Domain.NONE) if one[0] in names]
     logs = topics.logs(settings, "audit", names, registry)

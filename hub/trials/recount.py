@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from hub.core import blocks, cells, cut
+from hub.core import blocks, cells, coverage, cut
 from hub.core.aggregate import shares, snapshot
 from hub.core.blocks import InternalKey
 from hub.core.bundle import Bundles
@@ -29,7 +29,7 @@ from hub.core.indicators.margins import expand
 from hub.core.indicators.plan import PLACE, Plan, plans
 from hub.core.indicators.whole import Whole
 from hub.core.intake import Intake
-from hub.core.log import Incoming, Source
+from hub.core.log import Coordinate, Incoming, Source
 from hub.core.messages import Block, Close, decode
 from hub.core.release import assemble
 from hub.core.stage import Series
@@ -39,6 +39,9 @@ from hub.edge.keyring import IntakeKeys
 
 NAMES = ["table", *PLACE]
 FIGURES = [*cells.SUMS, *snapshot.EXTREMES]
+Limits = Mapping[tuple[Domain, str], Coordinate]
+"""Domain and source -> the last coordinate that counts."""
+
 CHUNK = 8
 """Envelopes judged at once."""
 
@@ -57,8 +60,21 @@ class Reader:
     """Judges and pseudonymises inbound partitions, one after the other."""
 
     def __init__(
-        self, catalogue: Catalogue, bundles: Bundles, keys: IntakeKeys
+        self,
+        catalogue: Catalogue,
+        bundles: Bundles,
+        keys: IntakeKeys,
+        absent: Limits | None = None,
     ) -> None:
+        """Prepare to read.
+
+        Args:
+            catalogue: Of the newest bundle that counts.
+            bundles: All of them; each offset is judged under its own.
+            keys: Intake's.
+            absent: Up to where rows count of sources without their marker.
+        """
+        self._absent = absent or {}
         # Nobody else reads this arrow: the agents' internal keys are not needed.
         self._key = InternalKey(key_id="audit", secret=os.urandom(32))
         self._intake = Intake(
@@ -99,8 +115,11 @@ class Reader:
         header, sections = blocks.open(block, self._key)
         if header.kind != "rows":
             return
+        to = self._absent.get((domain, header.source.name))
         for section in sections:
             rows = blocks.rows(section, self._flows[section.name].records)
+            if to is not None:
+                rows = rows.head(rows.height - coverage.unseen(rows, to).height)
             self.inbound.rows[domain][section.name].append(rows)
 
 

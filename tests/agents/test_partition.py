@@ -227,27 +227,30 @@ def test_a_suspect_stretch_is_taken_one_by_one(tmp_path: Path) -> None:
     one.shut()
 
 
-def test_a_hopeless_message_stops_the_partition_until_the_next_start(
-    tmp_path: Path,
-) -> None:
-    """The third death is told; who starts the worker again gets another try."""
+def test_a_hopeless_message_stops_the_partition_for_good(tmp_path: Path) -> None:
+    """The third death is told, with what a person may do, at every assignment."""
     made = state(tmp_path)
     attempt = Attempt(first=8, last=8, starts=3, deaths=3)
     made.write({**at(7), guard.ATTEMPT_KEY: guard.encode_attempt(attempt)})
-    with pytest.raises(LogError, match="offset 8"):
-        partition(made)
+    for _ in range(3):
+        one = Partition(TP("t", 0), 1, POLICY)
+        with pytest.raises(LogError, match="skip --partition t/0 --offset 8 "):
+            one.load(made)
 
-    assert partition(made).following == 7
+        assert one.poison == 8
+    one.revive()
+    assert (one.poison, one.following, one.condition) == (-1, 7, Condition.CHECKING)
+    assert one.begun([incoming(8)]) == Attempt(first=8, last=8, starts=1)
     made.close()
 
 
-def test_a_message_that_stops_again_is_left_alone_for_a_while(tmp_path: Path) -> None:
-    """A partition that goes from worker to worker does not kill them in turn."""
+def test_a_chunk_that_never_ends_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    """Deaths from outside do not stop a partition for good."""
     made = state(tmp_path)
-    attempt = Attempt(first=8, last=8, starts=4, deaths=3, stops=1)
+    attempt = Attempt(first=8, last=8, starts=12, stops=1)
     made.write({**at(7), guard.ATTEMPT_KEY: guard.encode_attempt(attempt)})
     for _ in range(2):
-        with pytest.raises(LogError, match="restart after 1 min"):
+        with pytest.raises(LogError, match="in 1 min by itself"):
             partition(made)
 
     stored = guard.decode_attempt(made.get_many([guard.ATTEMPT_KEY])[0])

@@ -23,7 +23,7 @@ from agents.limits import ChunkPolicy, Limits
 from agents.partition import Condition, Partition
 from agents.runtime import Runtime
 from hub.core import guard
-from hub.core.errors import BundleError
+from hub.core.errors import LogError
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import Genesis, encode
 from hub.core.stage import Result
@@ -108,6 +108,7 @@ class Echo:
         self.fails: Exception | None = None
         self.refuses = -1
         self.chunks: list[list[int]] = []
+        self.asides: list[list[bool]] = []
 
     def step(
         self, overlay: Overlay, _source: Source, messages: Sequence[Incoming]
@@ -117,8 +118,9 @@ class Echo:
             raise self.fails
         offsets = [message.offset for message in messages]
         if self.refuses in offsets:
-            raise BundleError("not here")
+            raise LogError("not here")
         self.chunks.append(offsets)
+        self.asides.append([message.aside for message in messages])
         overlay.put(b"n", str(int(overlay.get(b"n") or 0) + len(offsets)).encode())
         value = repr(offsets).encode()
         return Result(sends=[Send(topic="o", partition=0, key=None, value=value)])
@@ -272,11 +274,11 @@ def test_replays_are_skipped_gaps_are_fetched_again(tmp_path: Path) -> None:
 
 
 def test_a_refusal_stops_the_partition_and_nothing_else(tmp_path: Path) -> None:
-    """A bundle that is not here pauses the partition; the process lives."""
+    """A log that is not the one pauses the partition; the process lives."""
 
     async def story() -> tuple[Condition, str, set[TP], list[WorkerError]]:
         async with rig(tmp_path) as made:
-            made.stage.fails = BundleError("bundle x is not here")
+            made.stage.fails = LogError("another log")
             await made.give(0)
             await until(lambda: made.one.condition is Condition.STOPPED)
             await made.give(1)
@@ -285,7 +287,7 @@ def test_a_refusal_stops_the_partition_and_nothing_else(tmp_path: Path) -> None:
 
     assert asyncio.run(story()) == (
         Condition.STOPPED,
-        "bundle x is not here",
+        "another log",
         {PLACE},
         [],
     )

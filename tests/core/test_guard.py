@@ -191,9 +191,16 @@ class TestAttempt:
         assert not Attempt(first=1, last=9, starts=11).hopeless
         assert Attempt(first=1, last=9, starts=12).hopeless
 
-    def test_a_stop_is_tried_again_ever_more_rarely(self) -> None:
-        """At once, after a minute, two, four; at most an hour; each time one death."""
-        attempt = Attempt(first=1, last=1, starts=3, deaths=3)
+    def test_three_deaths_stay_a_stop(self) -> None:
+        """Whoever is given the partition, and however much later."""
+        stopped = guard.judged(Attempt(first=1, last=1, starts=3, deaths=3), 1_000)
+
+        assert (stopped.stops, stopped.stopped_ms) == (1, 1_000)
+        assert guard.judged(stopped, 10**15) == stopped
+
+    def test_starts_without_an_end_are_tried_again_ever_more_rarely(self) -> None:
+        """At once, after a minute, two, four; at most an hour; each time one start."""
+        attempt = Attempt(first=1, last=1, starts=12)
         rests = []
         for _ in range(10):
             stopped = guard.judged(attempt, 1_000)
@@ -202,7 +209,7 @@ class TestAttempt:
             assert waiting == (stopped if stopped.rest_ms else waiting)
             again = guard.judged(stopped, 1_000 + stopped.rest_ms)
             assert (again.stopped_ms, again.hopeless) == (0, False)
-            attempt = guard.died(again)
+            attempt = guard.begin(again, 1, 1)
             assert attempt.hopeless
 
         minutes = [rest // 60_000 for rest in rests]
@@ -210,7 +217,7 @@ class TestAttempt:
 
     def test_a_clock_that_went_back_keeps_nothing_stopped(self) -> None:
         """Whatever the clock was when it stopped."""
-        far = Attempt(first=1, last=1, starts=3, deaths=3, stops=5, stopped_ms=10**15)
+        far = Attempt(first=1, last=1, starts=12, stops=5, stopped_ms=10**15)
 
         assert guard.judged(far, 1_000).stopped_ms == 0
 

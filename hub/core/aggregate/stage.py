@@ -44,7 +44,8 @@ from hub.core.indicators.plan import Plan, plans
 from hub.core.log import ROW_LAST, Coordinate, Incoming, Send, Source
 from hub.core.messages import Block, BlockHeader, Section, decode, decode_as
 from hub.core.stage import Result, Series
-from hub.core.state import Overlay
+from hub.core.standing import Standing
+from hub.core.state import Overlay, Reader
 from hub.core.topics import CELLS, facts_topic
 
 CARRIED = b"k"
@@ -135,6 +136,12 @@ class Aggregate:
         )
         sends = [Send(topic=CELLS, partition=0, key=None, value=v) for v in values]
         return Result(sends=sends, counts=dict(chunk.counts), gaps=tuple(chunk.gaps))
+
+    def standing(self, topic: str, state: Reader) -> Standing:
+        """See :class:`hub.core.standing.Stands`."""
+        del topic
+        (stored,) = state.get_many([CARRIED])
+        return Standing(bundle=_CARRIED.unpack(stored)[2] if stored else NONE)
 
     def _resume(self, overlay: Overlay, chunk: _Chunk) -> None:
         stored = overlay.get(CARRIED)

@@ -17,18 +17,19 @@ from itertools import islice
 
 from hub.core import blocks, topics
 from hub.core.blocks import InternalKey
-from hub.core.bundle import Books, Bundle, Bundles
+from hub.core.bundle import Books, Bundles
 from hub.core.catalogue.model import Domain
-from hub.core.dedupe.flows import flows, rules_of
+from hub.core.dedupe.setting import setting, standing
 from hub.core.dedupe.statements import signed
-from hub.core.dedupe.step import Setting, Step
+from hub.core.dedupe.step import Step
 from hub.core.envelope.seal import seal_to_member
 from hub.core.errors import EnvelopeError, InvalidError
 from hub.core.keys import SigningKey
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import ROWS_MAX, Decision, Statement, encode
 from hub.core.stage import Result
-from hub.core.state import Overlay
+from hub.core.standing import Standing
+from hub.core.state import Overlay, Reader
 
 
 class Dedupe:
@@ -97,6 +98,10 @@ class Dedupe:
             more=step.more,
         )
 
+    def standing(self, topic: str, state: Reader) -> Standing:
+        """See :class:`hub.core.standing.Stands`."""
+        return standing(Overlay(state), self._books[self._domain(topic)])
+
     def _domain(self, topic: str) -> Domain:
         found = self._domains.get(topic)
         if found is None:
@@ -139,19 +144,3 @@ class Dedupe:
                 )
             )
         return True
-
-
-def setting(domain: Domain, bundle: Bundle) -> Setting:
-    """What a bundle says about a domain."""
-    catalogue = bundle.catalogue
-    own = {id_: flow for id_, flow in flows(catalogue).items() if flow.domain == domain}
-    names = (f"{topic}/{part}" for topic, part in topics.sources(catalogue, domain))
-    return Setting(
-        flows=own,
-        expected=frozenset(names),
-        quiet=any(flow.quiet for flow in own.values()),
-        rules=rules_of(catalogue, domain),
-        skips=bundle.skips.of_cuts(),
-        members={name: one.member for name, one in catalogue.members.items()},
-        registry=bundle.registry,
-    )

@@ -9,9 +9,8 @@ Rules (design: delivery, rules 5, 6 and 8):
 - The newest bundle that any block names is the one in force here.
 - Of a message that a signed skip sets aside only the coverage counts.
 
-State, besides that of the ledger, the register, the diary, markers and coverage: ``g``
-→ bundle, generation and clock of the newest block, the sources with a gap, and where a
-message stopped that has more to release.
+State, besides that of the ledger, the register, the diary, markers and coverage: the
+entry of :mod:`hub.core.dedupe.setting`.
 
 Bound: a step releases held rows until :data:`RELEASE_ROWS` is exceeded; what is left of
 the message is the next step's first work. No later message is looked at before.
@@ -20,8 +19,7 @@ the message is the next step's first work. No later message is looked at before.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import ormsgpack
 import polars as pl
@@ -34,12 +32,10 @@ from hub.core.dedupe.desk import Desk
 from hub.core.dedupe.flows import Flow
 from hub.core.dedupe.ledger import OUTCOMES, Batch
 from hub.core.dedupe.people import resolve
+from hub.core.dedupe.setting import GENERAL, Setting, alignment
 from hub.core.dedupe.statements import Diary, Tell
 from hub.core.errors import InvalidError
-from hub.core.keys import KeyRegistry
 from hub.core.log import ROW_LAST, Coordinate, Incoming
-from hub.core.markers import Alignment
-from hub.core.markers import Rules as MarkerRules
 from hub.core.messages import (
     Block,
     BlockHeader,
@@ -48,43 +44,10 @@ from hub.core.messages import (
     decode,
     decode_as,
 )
-from hub.core.persons import Rules
 from hub.core.stage import Series
 from hub.core.state import Overlay
 
-GENERAL = b"g"
 RELEASE_ROWS = 200_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What a bundle says about one domain.
-
-    Attributes:
-        flows: Dataflows that may come, by id.
-        expected: Sources every marker has to come from, as ``topic/partition``.
-        quiet: Nothing is counted aloud about persons of this domain.
-        rules: How its persons are joined.
-        skips: Signed skips: (marker, ``topic/partition``).
-        members: X-Road ids of ministries, by short id.
-        registry: Public keys.
-    """
-
-    flows: Mapping[str, Flow]
-    expected: frozenset[str]
-    quiet: bool
-    rules: Rules
-    skips: frozenset[tuple[bytes, str]]
-    members: Mapping[str, str] = field(repr=False)
-    registry: KeyRegistry = field(repr=False)
-
-
-def alignment(overlay: Overlay, books: Books[Setting]) -> Alignment:
-    """The markers under way in a domain."""
-    rules = MarkerRules(
-        expected=lambda config: books.of(config).expected, newer=books.newer
-    )
-    return Alignment(overlay, rules)
 
 
 class Step:

@@ -44,6 +44,7 @@ from hub.core.release.collect import Waiting
 from hub.core.release.utility import Utility
 from hub.core.stage import Series
 from hub.core.state import Overlay
+from hub.core.topics import facts_topic
 
 Figures = dict[Place, Figure]
 
@@ -64,11 +65,12 @@ class Office:
         for table in catalogue.tables.values():
             rules.check(table, self._rules[table.policy])
 
-    def whole(self, overlay: Overlay, waiting: Waiting) -> bool:
-        """Whether every partition that a cut needs is complete."""
+    def missing(self, overlay: Overlay, waiting: Waiting) -> tuple[str, ...]:
+        """The facts partitions that a cut needs and that are not complete."""
         close = waiting.close
-        missing = cut.sources(self._catalogue, close)
-        return not missing - collect.arrived(overlay, close.marker)
+        wanted = cut.sources(self._catalogue, close)
+        missing = wanted - collect.arrived(overlay, close.marker)
+        return tuple(sorted(f"{facts_topic(domain)}/{n}" for domain, n in missing))
 
     def release(
         self, overlay: Overlay, waiting: Waiting, counts: Counter[Series]

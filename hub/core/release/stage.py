@@ -20,14 +20,15 @@ from collections.abc import Sequence
 
 from hub.core import blocks, coverage
 from hub.core.blocks import InternalKey
-from hub.core.bundle import Books, Bundle, Bundles
+from hub.core.bundle import NONE, Books, Bundle, Bundles
 from hub.core.keys import SigningKey
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import Block, BlockHeader, Section, decode, decode_as
 from hub.core.release import collect
 from hub.core.release.office import Office
 from hub.core.stage import Result, Series
-from hub.core.state import Overlay
+from hub.core.standing import WAITING, Standing, of_close
+from hub.core.state import Overlay, Reader
 
 
 class Release:
@@ -66,6 +67,17 @@ class Release:
                 sends += self._turns(overlay, counts)
         return Result(sends=sends, counts=dict(counts), gaps=tuple(gaps))
 
+    def standing(self, topic: str, state: Reader) -> Standing:
+        """See :class:`hub.core.standing.Stands`."""
+        del topic
+        overlay = Overlay(state)
+        cuts, newest = [], NONE
+        for one in collect.waiting(overlay):
+            newest = self._offices.newer(newest, one.config)
+            missing = self._offices.of(one.config).missing(overlay, one)
+            cuts.append(of_close(WAITING, one.close, sources=missing))
+        return Standing(bundle=newest, cuts=tuple(cuts))
+
     def _take(
         self, overlay: Overlay, message: Incoming, block: Block, gaps: dict[str, None]
     ) -> bool:
@@ -95,7 +107,7 @@ class Release:
         sends: list[Send] = []
         for waiting in collect.waiting(overlay):
             office = self._offices.of(waiting.config)
-            if not waiting.turn or not office.whole(overlay, waiting):
+            if not waiting.turn or office.missing(overlay, waiting):
                 break
             sends += office.release(overlay, waiting, counts)
             collect.finish(overlay, waiting.close.marker)

@@ -1,0 +1,65 @@
+"""One step of the stage, in a thread: the attempt is noted before, a death after.
+
+Rules (design: delivery, rules 2 and 12):
+
+- What a signed skip sets aside is marked before the stage sees it.
+- An exception that is no fault of the log or of a bundle is a death at this place; it
+  is written down before the process ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from agents.partition import Partition
+from hub.core import guard
+from hub.core.errors import BundleError, FencedError, LogError
+from hub.core.log import Incoming
+from hub.core.stage import Result, Series, Stage
+from hub.core.state import Overlay
+from hub.edge.bundles import Library
+
+ROWS = ("rows_total", "facts_total")
+"""Counters of rows; a stage's own is the first of these that it has."""
+
+
+def step(
+    stage: Stage, library: Library | None, one: Partition, chunk: list[Incoming]
+) -> tuple[Overlay, Result, float]:
+    """What a chunk gives, and how many seconds it took."""
+    if one.source is None:
+        raise FencedError(f"{one.name}: has no identity yet")
+    state = one.state
+    attempt = one.begun(chunk)
+    state.write({guard.ATTEMPT_KEY: guard.encode_attempt(attempt)})
+    overlay = Overlay(state)
+    began = time.monotonic()
+    try:
+        if library is not None:
+            chunk = _judged(chunk, library.aside(one.source))
+        result = stage.step(overlay, one.source, chunk)
+    except (FencedError, LogError, BundleError):
+        raise
+    except BaseException:
+        died = guard.died(attempt)
+        state.write({guard.ATTEMPT_KEY: guard.encode_attempt(died)})
+        raise
+    return overlay, result, time.monotonic() - began
+
+
+def rows_in(counts: Mapping[Series, float]) -> int:
+    """Rows that a step took, as far as they may be counted."""
+    for wanted in ROWS:
+        found = [amount for (name, _), amount in counts.items() if name == wanted]
+        if found:
+            return int(sum(found))
+    return 0
+
+
+def _judged(chunk: list[Incoming], aside: frozenset[int]) -> list[Incoming]:
+    """The chunk, with what is set aside marked."""
+    if aside.isdisjoint(message.offset for message in chunk):
+        return chunk
+    return [replace(message, aside=message.offset in aside) for message in chunk]
