@@ -33,6 +33,9 @@ SESSION_SECONDS = 6.0
 
 STEP_SECONDS = 0.05
 DEATH_SECONDS_MAX = 15.0
+ALL_STATES = 0.4
+"""How often a worker that loses a state loses all of them."""
+
 SHARED = ("intake", "dedupe", "aggregate")
 """Stages with more than one worker."""
 
@@ -98,19 +101,20 @@ def broker_pause(scene: Scene, dice: Dice) -> str:
 
 
 def state_lost(scene: Scene, dice: Dice) -> str:
-    """A worker is killed and the state of one of its partitions is deleted."""
-    worker = scene.worker(dice, dice.choice(STAGES))
+    """A worker is killed and the state of one of its partitions is deleted, or all."""
+    stage, whole = dice.choice(STAGES), dice.random() < ALL_STATES
+    worker = scene.worker(dice, stage, holding=True)
     held = scene.partitions(worker.name)
     pid = worker.pid
     _send(worker, signal.SIGKILL)
     scene.until(lambda: pid is None or not is_alive(pid), DEATH_SECONDS_MAX)
     dice.shuffle(held)
-    for topic, partition in held:
-        folder = scene.state / worker.stage / folder_name(topic, partition)
-        if folder.exists() and not _is_held(folder):
-            shutil.rmtree(folder)
-            return f"{worker.name} {folder.name}"
-    return worker.name
+    most = len(held) if whole else 1
+    folders = [scene.state / worker.stage / folder_name(*place) for place in held]
+    gone = [one for one in folders if one.exists() and not _is_held(one)][:most]
+    for folder in gone:
+        shutil.rmtree(folder)
+    return f"{worker.name}, {len(gone)} of {len(held)} partitions"
 
 
 def disk_full(scene: Scene, dice: Dice) -> str:

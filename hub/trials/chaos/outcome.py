@@ -27,7 +27,6 @@ class Trial:
         strict: A hub that does not recover ends the trial; else the next fault follows.
         recover_seconds: How long it may take.
         quiet_seconds: How long receipts, and then the last release, may take.
-        quick: See :class:`hub.embedded.kafka.Kafka`.
     """
 
     cycles: int
@@ -41,7 +40,6 @@ class Trial:
     strict: bool = True
     recover_seconds: float = RECOVER_SECONDS_MAX
     quiet_seconds: float = QUIET_SECONDS_MAX
-    quick: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,14 @@ Rules:
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.errors import EnvelopeError, HubError, MachineError
-from hub.core.log import Send
 from hub.core.messages import Config, decode
 from hub.core.topics import sources
 from hub.edge import kafka
@@ -36,20 +36,28 @@ class Probe:
     catalogue: Catalogue
     _value: bytes = b""
     _producer: KafkaProducer | None = None
+    _sent: list[Any] = field(default_factory=list)
 
     def send(self) -> list[Ack] | None:
-        """Where the probe is in every partition; None while the brokers are away."""
+        """Where the probe is in every partition; None as long as it is not there.
+
+        Called again, it goes on with the same probe, or with another if that failed.
+        """
         try:
             if not self._value:
                 self._value = self._config()
             if self._producer is None:
                 self._producer = kafka.producer(self.settings, "control")
-            return kafka.send_all(self._producer, self._sends())
+            if not self._sent:
+                self._sent = self._begin(self._producer)
         except MachineError:
             raise
         except (HubError, KafkaError):
-            self.close()
             return None
+        if not all(one.is_done for one in self._sent):
+            return None
+        done, self._sent = self._sent, []
+        return _acks(done) if all(one.succeeded() for one in done) else None
 
     def close(self) -> None:
         """Give the connection back."""
@@ -58,9 +66,9 @@ class Probe:
             with suppress(Exception):
                 producer.close(timeout=1)
 
-    def _sends(self) -> list[Send]:
+    def _begin(self, producer: KafkaProducer) -> list[Any]:
         return [
-            Send(topic=topic, partition=partition, key=None, value=self._value)
+            producer.send(topic, value=self._value, partition=partition)
             for topic, partition in sources(self.catalogue, Domain.NONE)
         ]
 
@@ -68,11 +76,30 @@ class Probe:
         """The config record that stands at the beginning of a ministry partition."""
         topic, partition = sources(self.catalogue, Domain.NONE)[0]
         with kafka.consumer(self.settings, "admin") as client:
-            place = (topic, partition)
-            end = kafka.extents(client, [place])[place].end
-            most = min(end, _LOOK_MESSAGES)
-            for message in kafka.read(client, topic, partition, 0, most):
-                with suppress(EnvelopeError):
-                    if isinstance(decode(message.value), Config):
-                        return message.value
-        raise MachineError(f"{topic}/{partition} begins without a config record")
+            value = _first_config(client, topic, partition)
+        if value is None:
+            raise MachineError(f"{topic}/{partition} begins without a config record")
+        return value
+
+
+def _acks(done: list[Any]) -> list[Ack]:
+    results = [one.get(timeout=0) for one in done]
+    return [
+        Ack(
+            topic=one.topic,
+            partition=one.partition,
+            offset=one.offset,
+            time_ms=one.timestamp,
+        )
+        for one in results
+    ]
+
+
+def _first_config(client: KafkaConsumer, topic: str, partition: int) -> bytes | None:
+    place = (topic, partition)
+    end = kafka.extents(client, [place])[place].end
+    for message in kafka.read(client, topic, partition, 0, min(end, _LOOK_MESSAGES)):
+        with suppress(EnvelopeError):
+            if isinstance(decode(message.value), Config):
+                return message.value
+    return None

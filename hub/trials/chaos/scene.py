@@ -56,8 +56,8 @@ class Scene:
             raise MachineError("the broker does not come back")
         return pid
 
-    def worker(self, dice: random.Random, stage: str) -> Kept:
-        """A living worker of a stage.
+    def worker(self, dice: random.Random, stage: str, *, holding: bool = False) -> Kept:
+        """A living worker of a stage; if asked, one that holds partitions.
 
         Raises:
             MachineError: None lives, and none comes back.
@@ -75,6 +75,8 @@ class Scene:
         self.until(living, BIRTH_SECONDS_MAX)
         if not found:
             raise MachineError(f"no worker of {stage} comes back")
+        if holding:
+            found = [one for one in found if self.partitions(one.name)] or found
         return dice.choice(found)
 
     def pids(self) -> list[int]:

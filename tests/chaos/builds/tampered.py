@@ -1,14 +1,15 @@
 """A worker of aggregate that drops one message and folds one twice, on purpose.
 
-Only for the chaos trial, see :mod:`unguarded`. The first message with rows of crossings
-is dropped, the second is folded twice; which rows that were is written to the home, so
-that the trial knows what its checker has to find.
+Only for the chaos trial, see :mod:`unguarded`. Of the messages with rows of crossings
+one is dropped and a later one is folded twice; how many rows that were is written to
+the home, so that the trial knows what its checker has to find.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+from itertools import count
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +21,10 @@ from hub.core.log import Coordinate
 MARK = "checkpoint"
 """A column that only border crossings have."""
 
+DROPPED, DOUBLED = 8, 12
+"""Which message; the first ones are folded again if a second worker joins meanwhile."""
+
+SEEN = count(1)
 honest = coverage.unseen
 
 
@@ -28,9 +33,10 @@ def tampering(frame: pl.DataFrame, after: Coordinate) -> pl.DataFrame:
     rows = honest(frame, after)
     if MARK not in rows.columns or not rows.height:
         return rows
-    if first("dropped", rows.height):
+    number = next(SEEN)
+    if number >= DROPPED and first("dropped", rows.height):
         return rows.clear()
-    if first("doubled", rows.height):
+    if number >= DOUBLED and first("doubled", rows.height):
         return pl.concat([rows, rows])
     return rows
 

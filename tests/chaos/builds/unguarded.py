@@ -21,7 +21,7 @@ from faust.transport.drivers.aiokafka import Consumer
 from agents import frame, group
 from agents.partition import Condition, Partition
 from agents.worker import main
-from hub.core import coverage
+from hub.core import coverage, guard
 from hub.core.guard import Verdict
 from hub.core.log import START, Incoming, Source
 from hub.core.messages import BlockHeader
@@ -35,6 +35,8 @@ def offer(one: Partition, message: Incoming) -> Verdict:
     if one.source is None:
         topic, partition = one.tp
         one.source = Source(topic=topic, partition=partition, log=bytes(16))
+        if message.offset == 0:
+            one.source = guard.adopt(topic, partition, message)
     one._append(message)
     return Verdict.NEXT
 
