@@ -141,7 +141,7 @@ def _list(
     ]
     told = [refused.account(one, quiet=flows[one.dataflow].quiet) for one in kept]
     out.table(
-        "Rows to mend",
+        "Rows to mend" if listed else "No row to mend",
         ("batch", "dataflow", "reason", "field", "rows", "age", "state"),
         [
             (
