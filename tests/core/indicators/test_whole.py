@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core import residence
@@ -171,7 +171,6 @@ def lived(
     return out
 
 
-@settings(max_examples=settings().max_examples // 2)
 @given(
     crossings=st.lists(CROSSING, max_size=12).map(
         lambda r: worlds.numbered("crossing", r)
