@@ -41,7 +41,7 @@ VERBS: dict[str, str] = {
     "catalogue": "list, check or document the catalogue",
     "log": "who did what to the hub; whether that record was touched",
     "topics": "list topics and the access table",
-    "bench": "measure the throughput of the whole path",
+    "bench": "measure the whole path: throughput, or what faults do to it",
 }
 """Verbs in the order a newcomer meets them."""
 
