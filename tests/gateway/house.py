@@ -89,7 +89,11 @@ def served(one: House) -> Iterator[str]:
     [port] = free(1)
     server = uvicorn.Server(
         uvicorn.Config(
-            application(one.gateway), host="127.0.0.1", port=port, log_level="warning"
+            application(one.gateway),
+            host="127.0.0.1",
+            port=port,
+            log_level="warning",
+            timeout_graceful_shutdown=1,
         )
     )
     thread = threading.Thread(target=server.run, daemon=True)
