@@ -160,10 +160,10 @@ def test_all_well_is_clean(case: Case) -> None:
     found = compared(case, case.seen())
 
     assert found.clean
-    assert found.figures > 5_000
+    assert found.figures > 2_000
 
 
-@pytest.mark.parametrize("name", ["ROWS_BORDER_CROSSING", "ROWS_REMITTANCE"])
+@pytest.mark.parametrize("name", ["XNG_EVT", "ROWS_REMITTANCE"])
 @pytest.mark.parametrize(("more", "side"), [(-1, "lost"), (1, "doubled")])
 def test_one_row_too_few_or_too_many_is_found(
     case: Case, name: str, more: int, side: str
@@ -186,7 +186,7 @@ def test_one_row_too_few_or_too_many_is_found(
 
 def test_noise_of_one_figure_is_no_loss(case: Case) -> None:
     """A figure off by one, no total with it: noise where there is noise, else wrong."""
-    for name, clean in (("ROWS_BORDER_CROSSING", True), ("ROWS_REMITTANCE", False)):
+    for name, clean in (("XNG_EVT", True), ("ROWS_REMITTANCE", False)):
         seen = case.seen()
         sexes = {ALL} if case.table(name).sex is None else {"F", "M"}
         place = next(

@@ -58,7 +58,7 @@ def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
     assert said["recover_seconds"]["p50"] <= said["recover_seconds"]["max"]
     assert (said["seed"], said["audits"], said["cuts"]) == (7, 3, 2)
     assert said["records"] > 10_000
-    assert said["figures"] > 5_000
+    assert said["figures"] > 2_000
 
 
 def test_without_the_guard_it_shows(

@@ -6,19 +6,26 @@ Rules:
 - Noise has the least variance that a policy may have (one cell in a million is off by
   one), nothing is held back, and nothing is hidden but zero. Noise cannot be switched
   off where a table counts persons' rows, and must not be.
-- Tables of events are put under these policies. One more is made for every dataflow
-  that a ministry provides: its rows, by two of its codes. So each row of a sample year
-  stands in a figure.
+- Tables of events are put under these policies. A dataflow of which no table counts
+  all rows gets one more, by two of its codes. So each row of a sample year stands in a
+  figure, and no figure can be read more often than a catalogue allows.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-from hub.core.catalogue.model import Catalogue, Dataflow, Domain, Field, Kind, Role
+from hub.core.catalogue.model import (
+    Catalogue,
+    Dataflow,
+    Domain,
+    Field,
+    Kind,
+    Measure,
+    Role,
+)
 from hub.edge.files import catalogue_folder, read_catalogue
 
 PREFIX = "ROWS_"
@@ -33,7 +40,6 @@ dataflow = "{flow}"
 time = "{time}"
 frequency = "{frequency}"
 {sex}
-{area}
 unit = "NUMBER"
 policy = "{policy}"
 custodian = "{custodian}"
@@ -72,14 +78,28 @@ def make(folder: Path, source: Path | None = None) -> Catalogue:
     for member in before.members.values():
         for name in member.provides:
             flow = before.dataflows[name]
-            content = _rows_of(before, flow, member.id)
-            (folder / "tables" / f"{table_of(flow)}.toml").write_text(content, "utf-8")
+            if not _is_counted(before, flow):
+                path = folder / "tables" / f"{table_of(flow)}.toml"
+                path.write_text(_rows_of(before, flow, member.id), "utf-8")
     return read_catalogue(folder)
 
 
 def table_of(flow: Dataflow) -> str:
     """Id of the table that counts a dataflow's rows."""
     return PREFIX + flow.id.upper()
+
+
+def _is_counted(catalogue: Catalogue, flow: Dataflow) -> bool:
+    """Whether a published table has every row of the dataflow in it."""
+    return any(
+        table.dataflow == flow.id
+        and table.measure is Measure.EVENTS
+        and table.time == flow.event_date
+        and not (table.internal or table.where or table.columns or table.delay_days)
+        and all(one.field and not one.flags for one in table.dimensions)
+        and table.policy in ("C", "E", "N")
+        for table in catalogue.tables.values()
+    )
 
 
 def _quieted(policy: str) -> str:
@@ -100,9 +120,7 @@ def _rows_of(catalogue: Catalogue, flow: Dataflow, custodian: str) -> str:
         policy = "N"
     text = f'"Rows of {flow.id}, counted in a trial"'
     # A sensitive table shows every place there can be: few are enough.
-    codes = list(_codes(catalogue, flow))[: 1 if flow.quiet else 2]
-    area = fields.get("velayat")
-    shown = area is not None and area.required and not flow.quiet
+    codes = _codes(catalogue, flow)[: 1 if flow.quiet else 2]
     content = _TABLE.format(
         id=table_of(flow),
         flow=flow.id,
@@ -110,7 +128,6 @@ def _rows_of(catalogue: Catalogue, flow: Dataflow, custodian: str) -> str:
         frequency="A" if flow.quiet else flow.declare,
         # A small figure by sex would hide its neighbours.
         sex="" if "sex" in fields and not flow.quiet else "sex = false",
-        area='area = "velayat"' if shown else "",
         policy=policy,
         custodian=custodian,
         texts="".join(f"{language} = {text}\n" for language in ("en", "ru", "tk")),
@@ -120,12 +137,14 @@ def _rows_of(catalogue: Catalogue, flow: Dataflow, custodian: str) -> str:
     )
 
 
-def _codes(catalogue: Catalogue, flow: Dataflow) -> Iterator[Field]:
-    """Fields that can stand beside sex and area."""
+def _codes(catalogue: Catalogue, flow: Dataflow) -> list[Field]:
+    """Fields that can stand beside sex and area, those with most codes first."""
+    found = {}
     for field in flow.fields:
         if field.kind is not Kind.CODE or field.role is not Role.DIMENSION:
             continue
-        small = len(catalogue.codelists[str(field.codelist)].codes) <= _CODES_MAX
+        codes = len(catalogue.codelists[str(field.codelist)].codes)
         taken = "sex" in field.name or field.name in ("velayat", "area")
-        if field.required and small and not taken:
-            yield field
+        if field.required and codes <= _CODES_MAX and not taken:
+            found[field.name] = (-codes, field)
+    return [field for _, field in sorted(found.values(), key=lambda one: one[0])]

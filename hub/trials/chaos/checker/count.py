@@ -28,6 +28,33 @@ NOISY = frozenset({"C", "T"})
 """Policies whose figures may be off by one, once in a million."""
 
 _EXACT = frozenset({"N"})
+_KNOWN = frozenset(
+    [
+        "id",
+        "measure",
+        "dataflow",
+        "where",
+        "time",
+        "frequency",
+        "dimensions",
+        "area",
+        "sex",
+        "sex_field",
+        "unit",
+        "policy",
+        "custodian",
+        "references",
+        "title",
+        "definition",
+        "population_base",
+        "access",
+        "esms",
+        "sdg",
+    ]
+)
+_KNOWN_DIMENSION = frozenset(
+    ["id", "field", "grouping", "mapping", "codelist", "other"]
+)
 
 
 class Place(NamedTuple):
@@ -111,9 +138,9 @@ def _is_simple(table: Mapping[str, Any]) -> bool:
     dimensions = table.get("dimensions", [])
     return (
         table["measure"] == "events"
-        and not table.get("internal", False)
+        and table.keys() <= _KNOWN
         and table["policy"] in NOISY | _EXACT
-        and all("field" in one for one in dimensions)
+        and all("field" in one and one.keys() <= _KNOWN_DIMENSION for one in dimensions)
         and not (table["policy"] == "T" and table.get("sex", True))
     )
 
