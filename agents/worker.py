@@ -29,11 +29,13 @@ from agents.frame import HubApp, HubWorker, WorkerError, make_app
 from agents.heart import Heart
 from agents.limits import Limits, Patience
 from agents.runtime import Runtime
+from hub.core.bundle import Bundle
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import HubError, MachineError
 from hub.core.stage import Stage
 from hub.edge import kafka, keyring, logs
 from hub.edge.bundles import Library
+from hub.edge.files import read_catalogue
 from hub.edge.metrics import Metrics
 from hub.edge.settings import Settings, from_environment
 
@@ -87,19 +89,12 @@ def main(name: str, build: Callable[[Settings], tuple[Stage, Plan]]) -> NoReturn
 
 
 def holding(settings: Settings) -> tuple[Library, Catalogue]:
-    """The bundles a worker holds, and the newest one's catalogue.
-
-    Raises:
-        MachineError: There is none; a worker cannot begin without.
-    """
-    library = Library(settings.home.bundles, keyring.registry(settings.home.root))
+    """The bundles a worker holds, and the newest one's catalogue."""
+    registry = keyring.registry(settings.home.root)
+    own = Bundle(catalogue=read_catalogue(settings.catalogue), registry=registry)
+    library = Library(settings.home.bundles, registry, own)
     newest = library.newest()
-    if newest is None:
-        raise MachineError(
-            f"no bundle in {settings.home.bundles}: `kerwen topics apply` puts the"
-            " first one in force, `kerwen topics bundle --add FOLDER` brings a copy"
-        )
-    return library, newest.catalogue
+    return library, newest.catalogue if newest else own.catalogue
 
 
 def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:

@@ -52,13 +52,19 @@ logger = logging.getLogger(__name__)
 class Library:
     """The bundles in a folder; a :class:`hub.core.bundle.Bundles`."""
 
-    def __init__(self, folder: Path, trusted: KeyRegistry) -> None:
+    def __init__(
+        self, folder: Path, trusted: KeyRegistry, own: Bundle | None = None
+    ) -> None:
         """Look into `folder`.
 
         Args:
             folder: The store; it may be missing yet.
             trusted: Knows the control keys that may have signed bundles.
+            own: The first bundle as this worker's own files make it; held while the
+                store holds none. A config record names what it is by its digest, so
+                nobody has to sign it.
         """
+        self._own = own
         self.folder = folder
         self.trusted = trusted
         self._lock = threading.Lock()
@@ -86,6 +92,12 @@ class Library:
 
     def held(self) -> Sequence[bytes]:
         """Digests of all bundles in the store, oldest first."""
+        found = self._stored()
+        if not found and self._own is not None:
+            return [self._own.digest]
+        return found
+
+    def _stored(self) -> list[bytes]:
         if not self.folder.is_dir():
             return []
         names = [
@@ -119,6 +131,8 @@ class Library:
         return newest.skips.offsets(source.name, source.log)
 
     def _load(self, digest: bytes) -> Bundle:
+        if self._own is not None and digest == self._own.digest:
+            return self._own
         folder = self.folder / digest.hex()
         if not folder.is_dir():
             raise bundles.missing(digest)

@@ -83,6 +83,18 @@ def test_an_empty_store_holds_nothing(tmp_path: Path) -> None:
         library.get(NONE)
 
 
+def test_a_worker_without_a_store_holds_what_its_own_files_make(
+    store: Path, tmp_path: Path
+) -> None:
+    """So a first deployment copies nothing; once there is a store, that counts."""
+    library = Library(tmp_path / "none", registry(), FIRST)
+    assert library.newest() is FIRST
+    assert not library.has(SECOND.digest)
+
+    held = Library(store, registry(), FIRST)
+    assert list(held.held()) == [FIRST.digest, SECOND.digest]
+
+
 def damaged(name: str) -> Callable[[Path], None]:
     """A file with one letter changed."""
 
