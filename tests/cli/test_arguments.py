@@ -44,6 +44,8 @@ USAGE = {
     "watching an object": ["status", "--watch", "--json"],
     "no table": ["query"],
     "no language": ["query", "PRM_NEW", "--lang", "de"],
+    "no such trial": ["bench", "calm"],
+    "fewer than no cycles": ["bench", "chaos", "--cycles", "-1"],
 }
 
 INPUT = {
