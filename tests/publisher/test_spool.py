@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.core.errors import InvalidError, MachineError
+from hub.core.lanes import partition_of
 from hub.core.log import Send
 from hub.edge.kafka import Ack
 from hub.publisher import ledger, receipts
@@ -279,3 +280,35 @@ def test_reading_needs_no_lock(tmp_path: Path) -> None:
         spool.put("flow", os.urandom, parcel(1))
         with Spool.open(tmp_path / "x.sqlite", write=False) as other:
             assert len(ledger.items(other)) == 1
+
+
+def test_a_lane_is_replaced_in_its_own_partition(tmp_path: Path) -> None:
+    """There the hub sees that a new lane takes the place of one with a hole."""
+    with Spool.open(tmp_path / "x.sqlite") as spool:
+        spool.put("flow", os.urandom, parcel(1))
+        for number in range(2, 22):
+            (item,) = ledger.items(spool, State.SPOOLED)
+
+            def again(_: Any, place: Place, number: int = number) -> Parcel:
+                made: Parcel = parcel(1)(place)
+                object.__setattr__(made, "digest", bytes([number]) * 32)
+                return made
+
+            spool.reopen([item], os.urandom, again, new_lane=True)
+        lanes = {item.lane for item in ledger.items(spool)}
+
+    assert len(lanes) == 21
+    assert len({partition_of(lane) for lane in lanes}) == 1
+
+
+def test_a_spool_on_a_fixed_medium_is_read_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would write beside the file in order to read it."""
+    path = tmp_path / "x.sqlite"
+    with Spool.open(path) as spool:
+        spool.put("flow", os.urandom, parcel(1))
+    monkeypatch.setattr("hub.publisher.spool.os.access", lambda *_: False)
+    with Spool.open(path, write=False) as held:
+        assert len(ledger.items(held)) == 1
+        assert [one.name for one in tmp_path.glob("x.sqlite*")] == ["x.sqlite"]
