@@ -15,6 +15,8 @@ from hub.trials.sample.write import write
 
 _PERSONS_MAX = 5_000_000
 _YEARS_MAX = 20
+LAST_YEAR = 2025
+"""Nobody is born in the future: more years are earlier ones."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--persons", type=int, default=20_000, help="people who move (default: 20000)"
     )
     parser.add_argument(
-        "--years", type=int, default=1, help="how many, from 2025 on (default: 1)"
+        "--years", type=int, default=1, help="how many, up to 2025 (default: 1)"
     )
     parser.add_argument(
         "--seed", type=int, default=7, help="same seed, same bytes (default: 7)"
@@ -48,6 +50,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 catalogue,
                 persons=args.persons,
                 years=args.years,
+                first_year=LAST_YEAR + 1 - args.years,
                 seed=args.seed,
             )
     except OSError as error:

@@ -15,7 +15,7 @@ from tests.trials import years
 from tests.trials.years import Cut
 
 PERSONS = 1_000
-WANTED = (("2028", "P"), ("2026", "R"))
+WANTED = (("2025", "P"), ("2023", "R"))
 MISSING = "O"
 
 
@@ -29,7 +29,7 @@ def catalogue() -> Catalogue:
 def cuts(tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue) -> list[Cut]:
     """A provisional year and a revised one."""
     folder = tmp_path_factory.mktemp("years")
-    write(folder, catalogue, persons=PERSONS, years=4)
+    write(folder, catalogue, persons=PERSONS, years=4, first_year=2022)
     return years.run(catalogue, years.active(folder, catalogue), WANTED, 20_000)
 
 
@@ -80,7 +80,7 @@ def test_a_revised_flow_is_of_what_happened(cuts: list[Cut]) -> None:
     """The first vintage rests on intentions, the second on the year after."""
     last = {cut.close.vintage: cut for cut in cuts}
     tables = {"FLW_IMM", "FLW_EMI", "FLW_RET", "MOB_TEMP"}
-    for vintage, period in (("R", "2026"), ("P", "2028")):
+    for vintage, period in (("R", "2023"), ("P", "2025")):
         shown = {
             one.table
             for one in last[vintage].figures
@@ -90,10 +90,10 @@ def test_a_revised_flow_is_of_what_happened(cuts: list[Cut]) -> None:
 
 
 def test_a_pool_needs_all_its_years(cuts: list[Cut]) -> None:
-    """2026 would need 2024, of which nothing was declared."""
+    """2023 would need 2021, of which nothing was declared."""
     pooled = by_table(cuts)["HTF_MEANS"]
 
-    assert {one.period for one in pooled if one.status == MISSING} == {"2026"}
+    assert {one.period for one in pooled if one.status == MISSING} == {"2023"}
 
 
 def test_the_sexes_add_up(cuts: list[Cut]) -> None:
