@@ -143,8 +143,8 @@ def test_every_difference_is_one_sentence() -> None:
     rows = Difference(where="rows", first=-2, last=-2, late=True)
     assert audit.sentences(line(place, signed, rows)) == [
         (
-            f"sms border_crossing: dedupe lacks {ONE} from 5 to 9 in hub.records.NONE/0 "
-            "(for more than a minute)"
+            f"sms border_crossing: dedupe lacks {ONE} from 5 to 9 in "
+            "hub.records.NONE/0 (for more than a minute)"
         ),
         (
             "sms border_crossing: batches 3 to 4 of a lane were signed and are not in "
