@@ -87,8 +87,13 @@ class Disk:
     def slow(self, stall_seconds: float, stalls: int) -> None:
         """Freeze and thaw."""
         for _ in range(stalls):
-            folder, seconds = str(self._folder), str(stall_seconds)
-            _run("sh", "-c", _FREEZE, "freeze", folder, seconds)
+            # A session of its own, and nobody kills it: an interrupted trial thaws.
+            subprocess.Popen(
+                ["sh", "-c", _FREEZE, "freeze", str(self._folder), str(stall_seconds)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            ).wait()
             time.sleep(stall_seconds / 4)
 
 
