@@ -5,6 +5,8 @@ Pure text: the caller writes it to ``docs/reference``; a test keeps the two equa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hub.core.catalogue import accountability, framework
 from hub.core.catalogue.model import Catalogue, Dataflow, Table
 
@@ -72,12 +74,38 @@ def _table(table: Table) -> str:
         "",
         f"- measure {table.measure}{assigned}; {table.frequency}; unit {table.unit}",
         f"- dataflow {table.dataflow or 'of its components'}; dimensions {dimensions}",
+        *(f"- {term}" for term in _terms(table)),
         f"- policy {table.policy}; custodian {table.custodian}",
         f"- population: {table.population_base.en}",
         f"- references: {', '.join(table.references)}",
         "",
     ]
     return "\n".join(lines)
+
+
+def _terms(table: Table) -> Iterator[str]:
+    """What is particular about how a table counts, a sentence each."""
+    if table.residence is not None:
+        yield f"residence by rule {table.residence_rule}: {table.residence.event}"
+    if table.joined is not None:
+        days = table.joined.within_days
+        yield f"with a fact of {table.joined.dataflow} within {days} days"
+    for flow in dict.fromkeys(one.dataflow for one in table.closes):
+        yield f"stays end with facts of {flow}"
+    if table.pool > 1:
+        yield f"{table.pool} periods together, the named one the last"
+    if table.delay_days:
+        yield f"dated {table.delay_days} days later"
+    if table.control is not None:
+        yield f"compared with control totals {table.control}"
+    if table.numerator is not None and table.denominator is not None:
+        above = table.numerator.table
+        if table.minus is not None:
+            above = f"({above} − {table.minus.table})"
+        share = f"{above} ÷ {table.denominator.table}"
+        yield f"1 − {share}" if table.complement else share
+    for pair in table.parts:
+        yield f"{pair.code}: {pair.numerator.table} ÷ {pair.denominator.table}"
 
 
 def _members(catalogue: Catalogue) -> str:
