@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hub.core.catalogue import accountability, framework
-from hub.core.catalogue.model import Catalogue, Dataflow, Table
+from hub.core.catalogue.model import Catalogue, Component, Dataflow, Table
 
 _NOTE = "Made from the catalogue by `make docs`; do not edit.\n"
 
@@ -99,13 +99,19 @@ def _terms(table: Table) -> Iterator[str]:
     if table.control is not None:
         yield f"compared with control totals {table.control}"
     if table.numerator is not None and table.denominator is not None:
-        above = table.numerator.table
+        above = _part(table.numerator)
         if table.minus is not None:
-            above = f"({above} − {table.minus.table})"
-        share = f"{above} ÷ {table.denominator.table}"
+            above = f"({above} − {_part(table.minus)})"
+        share = f"{above} ÷ {_part(table.denominator)}"
         yield f"1 − {share}" if table.complement else share
     for pair in table.parts:
-        yield f"{pair.code}: {pair.numerator.table} ÷ {pair.denominator.table}"
+        yield f"{pair.code}: {_part(pair.numerator)} ÷ {_part(pair.denominator)}"
+
+
+def _part(one: Component) -> str:
+    """A component and the codes that are kept of it."""
+    kept = "; ".join(f"{id_} {', '.join(codes)}" for id_, codes in one.where.items())
+    return f"{one.table} ({kept})" if kept else one.table
 
 
 def _members(catalogue: Catalogue) -> str:
