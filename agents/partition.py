@@ -197,7 +197,7 @@ class Partition:
                 what had been read when the state was lost.
         """
         self.end = end
-        following = max(following, self._silent_until)
+        following = max(following, self.folded + 1, self._silent_until)
         short, self._short = self._short, self.flowing and end < following
         if short and self._short:
             guard.placed(self.tp.topic, self.tp.partition, following, 0, end)

@@ -142,12 +142,25 @@ def test_a_log_that_ends_too_early_twice_stops_the_partition(tmp_path: Path) -> 
     made = state(tmp_path)
     made.write(at(7))
     one = partition(made)
+    one.ended(7, one.following)
+    one.ended(8, one.following)
     one.offer(incoming(7))
     one.ended(3, one.following)
     one.ended(8, one.following)
     one.ended(3, one.following)
     with pytest.raises(LogError, match="truncated"):
         one.ended(3, one.following)
+    one.shut()
+
+
+def test_a_log_that_ends_at_the_position_was_cut_too(tmp_path: Path) -> None:
+    """The message at the position is gone, and nothing comes to be compared with it."""
+    made = state(tmp_path)
+    made.write(at(7))
+    one = partition(made)
+    one.ended(7, one.following)
+    with pytest.raises(LogError, match="truncated"):
+        one.ended(7, one.following)
     one.shut()
 
 
