@@ -7,6 +7,7 @@ Rules (docs/disclosure.md, "Release"):
 - A vintage is released once: a second one of the same period and letter is refused
   before anything is written, as long as the first was not withdrawn.
 - ``show``, ``diff`` and ``plan`` only read, as any member may.
+- ``import`` brings figures of earlier years, signed (docs/adr/0006-history.md).
 - ``skip`` lets a cut that is under way go on without one ministry partition, by a
   signed entry in a new bundle; what that ministry provides is marked missing in it.
 """
@@ -15,9 +16,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from hub.cli import vintages
+from hub.cli import history, vintages
 from hub.cli.bundles import skip_source
 from hub.cli.output import Output
 from hub.cli.vintages import Desk
@@ -29,7 +31,7 @@ from hub.core.errors import InvalidError, UsageError
 from hub.edge import control, enacting, trail
 from hub.edge.settings import from_environment
 
-ACTIONS = ("run", "plan", "show", "diff", "withdraw", "skip")
+ACTIONS = ("run", "plan", "show", "diff", "withdraw", "skip", "import")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +67,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--source", metavar="TOPIC/P", help="skip: the partition a cut waits for"
     )
     parser.add_argument(
-        "--reason", default="", help="withdraw, skip: why; it is kept for good"
+        "--reason",
+        default="",
+        help="withdraw, skip: why; import: where it was published; kept for good",
+    )
+    parser.add_argument(
+        "--file", type=Path, help="import: figures of earlier years, of one table"
     )
 
 
@@ -91,7 +98,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 raise UsageError("withdraw: name the release with --marker")
             return vintages.withdraw(desk, args.marker, args.tables, args.reason)
         case _:
-            return _run(desk, args)
+            return (_import if args.action == "import" else _run)(desk, args)
+
+
+def _import(desk: Desk, args: argparse.Namespace) -> int:
+    """Figures of earlier years."""
+    if len(args.tables) != 1 or args.file is None:
+        raise UsageError("import: name one table with --tables, and --file")
+    return history.bring(desk, args.tables[0], args.file, args.reason)
 
 
 def _run(desk: Desk, args: argparse.Namespace) -> int:

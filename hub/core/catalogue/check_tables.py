@@ -29,6 +29,8 @@ from hub.core.catalogue.model import (
 from hub.core.catalogue.reading import complain, near
 from hub.core.catalogue.schemas import attributes
 from hub.core.catalogue.tables import MEMBER_FIELD
+from hub.core.errors import InvalidError
+from hub.core.period import parse
 
 _ID = re.compile(r"[A-Z][A-Z0-9_]{1,30}")
 _TAKEN = frozenset({"SEX", "REF_AREA", "TIME_PERIOD", "FREQ", "OBS_VALUE", "VELAYAT"})
@@ -49,6 +51,7 @@ def check_table(catalogue: Catalogue, table: Table) -> None:
     _references(catalogue, table, file)
     check_sdg(catalogue, table)
     _shape(table, file)
+    _breaks(table, file)
     check_parts(catalogue, table, file)
     if table.dataflow is None:
         return
@@ -74,6 +77,18 @@ def _references(catalogue: Catalogue, table: Table, file: str) -> None:
     ):
         if name not in known:
             complain(file, key, f"a known {key}", name, near(name, known))
+
+
+def _breaks(table: Table, file: str) -> None:
+    """A break is at a period of the table's own clock."""
+    for period in table.breaks:
+        try:
+            found = parse(period).frequency
+        except InvalidError:
+            found = ""
+        if found != table.frequency:
+            expected = f"periods of frequency {table.frequency}"
+            complain(file, "breaks", expected, period, "write 2025, 2025-Q1 or 2025-03")
 
 
 def _shape(table: Table, file: str) -> None:

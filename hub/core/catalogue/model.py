@@ -234,6 +234,8 @@ class Table:
         access: "public", or "members": given out over HTTP to members alone.
         margins: Of two dimensions, those whose totals over the other are published;
             None: both.
+        breaks: Periods that are not comparable with the one before, such as the first
+            one that is counted from records.
     """
 
     id: str
@@ -280,6 +282,7 @@ class Table:
     access: str = "public"
     margins: tuple[str, ...] | None = None
     sdg: Sdg | None = None
+    breaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

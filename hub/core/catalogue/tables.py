@@ -117,6 +117,7 @@ def read_table(node: Node, sources: Sources) -> Table:
         access=node.choice("access", ACCESS, "public"),
         margins=node.strings("margins") if "margins" in node else None,
         sdg=read_sdg(node),
+        breaks=node.strings("breaks"),
         unit=node.string("unit"),
         internal=node.boolean("internal", default=False),
         policy=policy,

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from hub.core import observation
 from hub.core.catalogue.model import Catalogue, Table
-from hub.core.disclosure.figures import Figure, Place, first
+from hub.core.disclosure.figures import BREAK, Figure, Place, first
 from hub.core.keys import SigningKey
 from hub.core.log import Send
 from hub.core.messages import Close
@@ -40,6 +40,7 @@ def observations(
     found = []
     for place, figure in figures.items():
         value = printed(table, policy, figure)
+        broken = BREAK if place.period in table.breaks else ""
         found.append(
             Observation(
                 table=table.id,
@@ -49,7 +50,7 @@ def observations(
                 dimensions=(place.d1, place.d2)[: len(table.dimensions)],
                 period=place.period,
                 value=None if value is None else float(value),
-                status=first(figure.status, figure.mark) or plain,
+                status=first(figure.status, figure.mark, broken) or plain,
                 conf=figure.conf,
                 unit=table.unit,
                 vintage=close.vintage,
