@@ -92,6 +92,7 @@ TEXTS: Mapping[str, str] = {
     "lane_since": "When that was first known, in seconds since 1970",
     "cut_held": "Messages held back in a domain until a cut is complete",
     "rebuild_messages": "Messages to read again before state is where it was",
+    "negative_cells_total": "Cells below zero that a release met and did not show",
     "series_dropped_total": "Updates not kept because there were too many series",
 }
 
