@@ -1,33 +1,36 @@
-"""A long run: ``python -m tests.simulation [first seed] [number of seeds]``."""
+"""``python -m tests.simulation [FIRST] [COUNT]``: a long run; ``--rules``: a table.
+
+FIRST and COUNT are seeds. Exit code 1 says that a seed failed, or that the removal of a
+rule was not found.
+"""
 
 from __future__ import annotations
 
-import logging
+import argparse
 import sys
-import time
-from collections import Counter
 
-from tests.simulation import trial
+from tests.simulation import longrun, rules
+from tests.simulation.world import SMALL, WORLDS
 
 
-def main(first: int = 0, count: int = 1000) -> int:
-    """Try seeds until one fails; that one is shrunk and printed."""
-    logging.disable(logging.CRITICAL)
-    began = time.monotonic()
-    hits: Counter[tuple[str, str]] = Counter()
-    for seed in range(first, first + count):
-        verdict = trial.attempt(seed)
-        hits += verdict.run.hits
-        if verdict.problems:
-            print(verdict.told())  # noqa: T201 - this is the command's answer
-            print(trial.shrink(verdict).told())  # noqa: T201 - the same
-            return 1
-    seconds = time.monotonic() - began
-    print(f"{count} schedules, {hits.total()} faults, {seconds:.0f} s")  # noqa: T201 - the same
-    for (kind, point), times in sorted(hits.items()):
-        print(f"{times:6} {kind} {point}")  # noqa: T201 - the same
-    return 0
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation")
+    parser.add_argument("first", nargs="?", type=int, default=0)
+    parser.add_argument("count", nargs="?", type=int, default=1000)
+    parser.add_argument("--world", choices=sorted(WORLDS), default=SMALL.name)
+    parser.add_argument("--jobs", type=int, default=0, help="processes; 0: one a core")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rules", action="store_true", help="remove each rule in turn")
+    asked = parser.parse_args()
+    if asked.rules:
+        found = rules.table()
+        print(rules.told(found))  # noqa: T201 - this is the command's answer
+        return int(any(not one.problem for one in found))
+    report = longrun.run(asked.world, asked.first, asked.count, jobs=asked.jobs)
+    print(report.json() if asked.json else report.told())  # noqa: T201 - the same
+    return int(bool(report.failed))
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main())

@@ -2,197 +2,205 @@
 
 Rules (design: delivery, rules 1, 5, 6, 8 and 13):
 
-- Every state is the fold of its log: the same log folded once more, in chunks of
-  another size and by nobody's fault, gives the same entries and the same coverage.
+- Every state is the fold of its log: the same log folded once more, by one writer that
+  nothing happens to, gives the same entries and the same coverage.
 - Chains are dense: what a consumer covered of a source is the whole of that source.
 - The snapshot of every cut equals a recount from the inbound logs, cell by cell.
-- Every envelope has its receipt, and rows are conserved from ministry to dedupe.
-- Release said the same bytes as a release of the same log elsewhere.
+- Every envelope has its receipt, the same each time, final or not as it must be; every
+  refused row is back with its ministry.
+- Rows are conserved, in the sums that states keep: published = accepted + quarantined
+  + rows of duplicate batches; accepted = what dedupe decided about.
+- Release said the same bytes as an undisturbed run on the same inbound log.
+- After a log was made again or cut, none of this can be true. Then a partition stops
+  and says so, or a gap is shown, and nothing else than before is released.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any, cast
+from functools import lru_cache
 
-import polars as pl
 from faust.types import TP
 
-from hub.core import avro, blocks, cells, coverage, cut, guard
+from hub.core import coverage, totals
 from hub.core.envelope import format as layout
 from hub.core.envelope import seal
 from hub.core.errors import HubError
-from hub.core.log import ROW_LAST, Coordinate, Incoming, Send, Source
-from hub.core.messages import (
-    Block,
-    Close,
-    Receipt,
-    Sealed,
-    Statement,
-    decode,
-    decode_as,
-)
-from hub.core.stage import Stage, fold
-from hub.core.state import Memory, Overlay
+from hub.core.log import ROW_LAST, Coordinate
+from hub.core.messages import Quarantine, Receipt, Sealed, decode, decode_as
+from hub.core.stage import Series
+from hub.core.state import Overlay
 from hub.core.topics import parse_ministry
-from hub.trials import recount
-from tests.core import ministry
-from tests.simulation import workload, world
+from tests.simulation import cuts, world
+from tests.simulation.broker import Log
+from tests.simulation.disk import OWN, Entries, Marked
+from tests.simulation.entry import Entry
+from tests.simulation.folds import Known, fold
 from tests.simulation.schedule import Run
-from tests.simulation.workload import Entry, Workload
+from tests.simulation.workload import Workload
+from tests.simulation.world import source_of
 
-Logs = Mapping[TP, Sequence[Incoming]]
+Logs = Mapping[TP, Log]
 Labels = tuple[str, str]
+Sums = Mapping[str, Mapping[Series, int]]
+"""What states say was counted since their logs began, by stage."""
+
+Said = Mapping[str, Sequence[bytes]]
 
 
-def source_of(tp: TP) -> Source:
-    """The source a partition is."""
-    return Source(topic=tp.topic, partition=tp.partition, log=world.log_of(tp.topic))
+def problems(run: Run, work: Workload, known: Known | None, calm: Said) -> list[str]:
+    """Everything that is wrong with a finished run; empty if nothing is.
 
-
-@cache
-def _stages() -> dict[str, Stage]:
-    return world.stages(bytes)
-
-
-class Fold:
-    """A log folded by one writer that nothing happens to."""
-
-    def __init__(self, stage: str, tp: TP, log: Sequence[Incoming], size: int) -> None:
-        self.memory = Memory()
-        self.sends: list[Send] = []
-        self.counts: Counter[Any] = Counter()
-        one = _stages()[stage]
-        for at in range(0, len(log), size):
-            chunk = log[at : at + size]
-            for result in fold(one, self.memory, source_of(tp), chunk):
-                self.sends += result.sends
-                self.counts.update(result.counts)
-
-    def answers(self) -> dict[str, list[bytes]]:
-        """What does not stay inside, by topic."""
-        found: dict[str, list[bytes]] = defaultdict(list)
-        for send in self.sends:
-            if not send.topic.startswith("hub."):
-                found[send.topic].append(send.value or b"")
-        return found
-
-
-def problems(run: Run, work: Workload) -> list[str]:
-    """Everything that is wrong with a finished run; empty if nothing is."""
+    Args:
+        run: As it ended.
+        work: What was published.
+        known: Steps of the run, to be looked up; None: fold everything anew.
+        calm: What an undisturbed run released.
+    """
     if run.problems:
         return run.problems
+    if run.damaged and (run.stopped or run.gaps):
+        return [*_named(run), *_nothing_else(run, calm)]
+    if run.stopped:
+        return [
+            f"{tp.topic}/{tp.partition} stopped: {e}" for tp, e in run.stopped.items()
+        ]
+    cells = run.broker.logs[work.world.inputs["release"][0]]
     try:
         return [
-            *_states(run),
-            *_cells(run.broker.logs, work),
+            *_states(run, work, known),
+            *cuts.problems(cells.messages, work),
             *_receipts(run, work),
+            *_quarantined(run, work),
+            *_released(run, calm),
         ]
     except HubError as error:
         return [f"the log itself: {error}"]
 
 
-def _states(run: Run) -> Iterator[str]:
-    """Folds of the same logs: states, chains, statements and releases."""
-    logs = run.broker.logs
-    counted: Counter[Any] = Counter()
+def _states(run: Run, work: Workload, known: Known | None) -> Iterator[str]:
+    """Folds of the same logs: states, chains, statements, rows."""
+    whole, logs = work.world, run.broker.logs
+    sums: dict[str, Counter[Series]] = defaultdict(Counter)
     said: dict[str, list[bytes]] = defaultdict(list)
-    for stage in world.STAGES[1:]:
-        for tp in world.inputs(stage):
-            fold = Fold(stage, tp, logs[tp], 16)
+    for stage in world.STAGES:
+        for tp in whole.inputs[stage]:
+            log = logs[tp].messages
+            done = fold(whole, stage, tp, log, known)
             name = f"{tp.topic}/{tp.partition}"
-            yield from _chain(name, fold.memory, logs)
-            state = run.disks[tp].states[tp]
-            yield from _same(name, state, fold.memory.entries)
-            for topic, values in fold.answers().items():
+            yield from _chain(name, done.state, logs)
+            state = run.states.get(tp, Entries())
+            yield from _same(name, state, done.state)
+            own = totals.decode(state.values.get(totals.TOTALS_KEY))
+            if own != totals.add({}, done.counts):
+                yield f"{name}: the sums it keeps are not those of its log"
+            sums[stage].update(own)
+            for topic, values in done.answers().items():
                 said[topic] += values
-            if stage == "dedupe":
-                counted += fold.counts
     yield from _said(run, said)
-    yield from _conserved(run, counted)
+    yield from _conserved(work, sums)
 
 
-def _same(
-    name: str, state: Mapping[bytes, bytes], fold: Mapping[bytes, bytes]
-) -> Iterator[str]:
+def _same(name: str, state: Entries, folded: Marked) -> Iterator[str]:
     """The state is the fold of its log."""
-    for key in sorted(state.keys() | fold.keys()):
-        own = key.startswith(guard.POSITION_KEY)
-        if not own and state.get(key) != fold.get(key):
+    values = folded.entries
+    for key in sorted(state.values.keys() | values.keys()):
+        if not key.startswith(OWN) and state.values.get(key) != values.get(key):
             yield f"{name}: entry {key!r} is not the fold of the log"
             return
 
 
-def _chain(name: str, memory: Memory, logs: Logs) -> Iterator[str]:
+def _chain(name: str, state: Marked, logs: Logs) -> Iterator[str]:
     """Every source was covered up to its end."""
-    overlay = Overlay(memory)
-    for key, _ in memory.scan(coverage.KIND):
+    overlay = Overlay(state)
+    for key, _ in state.scan(coverage.KIND):
         topic, _, partition = key[1:].decode().rpartition("/")
         tp = TP(topic, int(partition))
-        end = Coordinate(offset=len(logs[tp]) - 1, row=ROW_LAST)
+        end = Coordinate(offset=logs[tp].end - 1, row=ROW_LAST)
         if (to := coverage.covered(overlay, source_of(tp))) != end:
             yield f"{name}: {topic}/{partition} is covered to {to}, its end is {end}"
 
 
-def _opened(values: Sequence[bytes]) -> list[bytes]:
-    """Sealed answers, opened by their ministries."""
-    found = []
-    for value in values:
-        sealed = decode(value)
-        assert isinstance(sealed, Sealed)
-        found.append(seal.open_sealed(sealed, world.OPENS))
-    return found
+@lru_cache(8192)
+def _opened(value: bytes) -> bytes:
+    """A sealed answer, opened by its ministry."""
+    sealed = decode(value)
+    assert isinstance(sealed, Sealed)
+    return seal.open_sealed(sealed, world.OPENS)
 
 
 def _values(run: Run, topic: str) -> list[bytes]:
     return [send.value or b"" for send in run.broker.answers.get(topic, [])]
 
 
-def _said(run: Run, said: Mapping[str, Sequence[bytes]]) -> Iterator[str]:
-    """Statements and releases: nothing more, less or other than one writer says."""
-    topics = {*said, *(t for t in run.broker.answers if t[:3] in ("sta", "ind"))}
-    for topic in sorted(topics):
-        mine, other = _values(run, topic), list(said.get(topic, []))
-        if topic.startswith("statements."):
-            # Domains speak to a ministry independently: their order says nothing.
-            mine, other = sorted(_opened(mine)), sorted(_opened(other))
-        if list(dict.fromkeys(mine)) != list(dict.fromkeys(other)):
-            yield f"{topic}: {len(mine)} messages are not what one writer says"
+def _answers(run: Run, work: Workload, kind: str) -> list[bytes]:
+    """What all ministries were told in one kind of topic."""
+    members = work.world.provides
+    return [_opened(v) for m in members for v in _values(run, f"{kind}.{m}")]
 
 
-def _conserved(run: Run, counted: Counter[Any]) -> Iterator[str]:
-    """Accepted rows = what dedupe decided, per ministry and dataflow."""
-    accepted: Counter[Labels] = Counter()
-    for member in world.PROVIDES:
-        for receipt in _final(run, member).values():
-            _, flow = parse_ministry(receipt.topic)
-            accepted[member, flow] += receipt.accepted
-    decided: Counter[Labels] = Counter()
-    for (metric, labels), amount in counted.items():
-        named = dict(labels)
-        if metric == "rows_total" and named["dataflow"] != "declaration":
-            decided[named["ministry"], named["dataflow"]] += int(amount)
+def _said(run: Run, said: Said) -> Iterator[str]:
+    """Statements: nothing more, less or other than one writer says."""
+    topics = {*said, *run.broker.answers}
+    for topic in sorted(one for one in topics if one.startswith("statements.")):
+        # Domains speak to a ministry independently: their order says nothing.
+        mine = {_opened(value) for value in _values(run, topic)}
+        if mine != {_opened(value) for value in said.get(topic, ())}:
+            yield f"{topic}: {len(mine)} statements are not what one writer says"
+
+
+def _released(run: Run, calm: Said) -> Iterator[str]:
+    for topic, values in released(run).items():
+        if list(calm.get(topic, ())) != values:
+            yield f"{topic}: {len(values)} messages are not those of an undisturbed run"
+    if missing := calm.keys() - released(run).keys():
+        yield f"nothing was released in {sorted(missing)}"
+
+
+def _named(run: Run) -> Iterator[str]:
+    """A partition that stops says which it is, and with which command it is mended."""
+    for tp, error in run.stopped.items():
+        if f"{tp.topic}/{tp.partition}" not in error or "`kerwen " not in error:
+            yield f"stopped without a way on: {error}"
+
+
+def _nothing_else(run: Run, calm: Said) -> Iterator[str]:
+    """What was released before the stop is what an undisturbed run releases."""
+    for topic, values in released(run).items():
+        if list(calm.get(topic, ()))[: len(values)] != values:
+            yield f"{topic}: something else was released"
+
+
+def _conserved(work: Workload, sums: Sums) -> Iterator[str]:
+    """Rows in = rows out, at intake and at dedupe, by ministry and dataflow."""
+    published, judged = Counter[Labels](), Counter[Labels]()
+    accepted, decided = Counter[Labels](), Counter[Labels]()
+    for entry in work.entries:
+        if entry.outcome == "accepted":
+            published[parse_ministry(entry.tp.topic)] += entry.rows
+    for stage, found in sums.items():
+        for (name, labels), amount in found.items():
+            named = dict(labels)
+            if name != "rows_counted" or named["dataflow"] == "declaration":
+                continue
+            flow = named["ministry"], named["dataflow"]
+            if stage == "dedupe":
+                decided[flow] += amount
+            else:
+                judged[flow] += amount
+                accepted[flow] += amount if named["outcome"] == "accepted" else 0
+    if +published != +judged:
+        yield f"published {dict(published)}, intake judged {dict(judged)}"
     if +accepted != +decided:
         yield f"accepted {dict(accepted)}, dedupe decided about {dict(decided)}"
-
-
-def _final(run: Run, member: str) -> dict[tuple[str, int, int], Receipt]:
-    """The receipt of every envelope, by its place."""
-    found = {}
-    for plain in _opened(_values(run, f"receipts.{member}")):
-        receipt = decode_as(Receipt, plain)
-        found[receipt.topic, receipt.partition, receipt.offset] = receipt
-    return found
 
 
 def _receipts(run: Run, work: Workload) -> Iterator[str]:
     """Each envelope's receipt says what was in it; the same one each time."""
     by_digest: dict[bytes, set[bytes]] = defaultdict(set)
-    for member in world.PROVIDES:
-        for plain in _opened(_values(run, f"receipts.{member}")):
-            by_digest[decode_as(Receipt, plain).digest].add(plain)
+    for plain in _answers(run, work, "receipts"):
+        by_digest[_receipt(plain).digest].add(plain)
     firsts: dict[bytes, list[Entry]] = defaultdict(list)
     for entry in work.entries:
         if entry.outcome:
@@ -201,103 +209,36 @@ def _receipts(run: Run, work: Workload) -> Iterator[str]:
         yield "receipts for other envelopes than were sent"
         return
     for digest, entries in firsts.items():
-        # A copy gets the receipt of the first again; a refusal is said each time anew.
+        # A copy gets the receipt of the first again; what is not final, is said anew.
         told = {
-            (one.outcome, one.accepted, sum(rows for _, rows in one.refused))
-            for one in (decode_as(Receipt, plain) for plain in by_digest[digest])
+            (one.outcome, one.final, one.accepted, sum(rows for _, rows in one.refused))
+            for one in map(_receipt, by_digest[digest])
         }
-        meant = {
-            (entry.outcome, *_amounts(entry))
-            for entry in entries
-            if entry.outcome != "duplicate"
-        }
+        meant = {(one.outcome, one.final, *_amounts(one)) for one in entries}
         if told != meant or len(by_digest[digest]) > len(entries):
             yield f"receipts {sorted(told)}, sent {sorted(meant)}"
 
 
+@lru_cache(8192)
+def _receipt(plain: bytes) -> Receipt:
+    return decode_as(Receipt, plain)
+
+
 def _amounts(entry: Entry) -> tuple[int, int]:
-    return (
-        (entry.rows - entry.bad, entry.bad) if entry.outcome == "accepted" else (0, 0)
-    )
+    if entry.outcome != "accepted":
+        return 0, 0
+    return entry.rows - entry.bad, entry.bad
 
 
-def _cells(logs: Logs, work: Workload) -> Iterator[str]:
-    """Every cut is complete and equals the recount."""
-    held, cuts = snapshots(logs[world.inputs("release")[0]])
-    if held:
-        yield f"snapshots of nobody's cut: {sorted(held)}"
-    for number, close in enumerate(work.closes):
-        found = cuts.get(close.marker, {})
-        needed = len(cut.sources(world.catalogue(), close))
-        if len(found) < needed:
-            yield f"cut {number}: {len(found)} of {needed} partitions"
-            continue
-        agents = recount.merged(world.catalogue(), pl.concat(found.values()))
-        difference = recount.compare(truth(work.seed)[number], agents)
-        if not difference.equal:
-            yield (
-                f"cut {number}: {difference.rows.height} of {difference.cells} cells"
-                f" differ: {difference.rows.head(3).rows()}"
-            )
-
-
-def snapshots(
-    log: Sequence[Incoming],
-) -> tuple[dict[str, list[pl.DataFrame]], dict[bytes, dict[str, pl.DataFrame]]]:
-    """Rows without a "complete", and the complete snapshots by marker and source."""
-    overlay = Overlay(Memory())
-    empty = pl.DataFrame(schema=avro.polars_schema(cells.SCHEMA))
-    held: dict[str, list[pl.DataFrame]] = {}
-    cuts: dict[bytes, dict[str, pl.DataFrame]] = defaultdict(dict)
-    for message in log:
-        block = decode(message.value)
-        if not isinstance(block, Block):
-            continue
-        header, sections = blocks.open(block, world.CELLS)
-        verdict = coverage.admit(overlay, header)
-        if verdict.action != "apply":
-            continue
-        coverage.advance(overlay, header)
-        name = header.source.name
-        for section in sections:
-            if section.name == "snapshot":
-                rows = blocks.rows(section, cells.SCHEMA)
-                held.setdefault(name, []).append(coverage.unseen(rows, verdict.after))
-        if header.kind == "complete":
-            ending = blocks.ending_of(header, sections)
-            close = ending.close
-            if ending.void:
-                continue
-            cuts[close.marker][name] = pl.concat([empty, *held.pop(name, [])])
-    return held, cuts
-
-
-@cache
-def truth(seed: int) -> list[pl.DataFrame]:
-    """The recounted cells of every cut of a workload."""
-    work = workload.make(seed)
-    return [_recount(work, close) for close in work.closes]
-
-
-def inbound(work: Workload) -> dict[TP, list[Incoming]]:
-    """The ministries' logs as they stand in the end."""
-    logs: dict[TP, list[Incoming]] = {}
-    for born in world.births():
-        if born.tp in world.inputs("intake"):
-            logs[born.tp] = [Incoming(offset=0, time_ms=0, value=born.value)]
-    for entry in work.entries:
-        log = logs[entry.tp]
-        log.append(Incoming(offset=len(log), time_ms=entry.time_ms, value=entry.value))
-    return logs
-
-
-def _recount(work: Workload, close: Close) -> pl.DataFrame:
-    catalogue = world.catalogue()
-    reader = recount.Reader(catalogue, world.bundles(), cast("Any", ministry.Keys()))
-    for tp, messages in inbound(work).items():
-        reader.read(source_of(tp), recount.closing(messages, close.marker))
-    active = recount.facts(catalogue, reader.inbound)
-    return recount.expected(catalogue, active, close)
+def _quarantined(run: Run, work: Workload) -> Iterator[str]:
+    """Refused rows are back with their ministry, batch by batch."""
+    back: dict[bytes, set[int]] = defaultdict(set)
+    for plain in _answers(run, work, "quarantine"):
+        told = decode_as(Quarantine, plain)
+        back[told.digest] |= {one.row for one in told.rows}
+    meant = {layout.digest(one.value): one.bad for one in work.entries if one.bad}
+    if {digest: len(rows) for digest, rows in back.items()} != meant:
+        yield f"{sum(map(len, back.values()))} rows are back, {sum(meant.values())} bad"
 
 
 def released(run: Run) -> dict[str, list[bytes]]:
@@ -307,8 +248,3 @@ def released(run: Run) -> dict[str, list[bytes]]:
         for topic in sorted(run.broker.answers)
         if topic.startswith("indicators.")
     }
-
-
-def statements(values: Sequence[bytes]) -> list[Statement]:
-    """Opened statements."""
-    return [decode_as(Statement, plain) for plain in _opened(values)]

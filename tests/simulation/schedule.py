@@ -1,88 +1,45 @@
-"""Who moves next, and what goes wrong: one seed decides everything.
+"""Who moves next: one seed decides everything.
 
 Rules:
 
-- Faults are a list made beforehand, so a failing run can be tried again with fewer of
-  them. A fault with a point waits until a process of its stage stands at that point.
 - What is chosen at a tick depends on seed and tick only, not on what was drawn before:
   dropping a fault leaves the rest of a schedule as much alike as it can be.
 - The run is over when every message is folded and no process has anything to do. Lag
   without progress ends the process that has it, as the heart of a worker does.
+- An operator looks at partitions that stop: what a poisoned message did is mended once
+  it is named, and tried again; any other stop stands, and is for the checks to judge.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from hashlib import blake2b
-from random import Random
-from typing import NamedTuple
 
 from faust.types import TP
 
 from hub.core.held import HELD
 from tests.simulation import world
-from tests.simulation.cluster import Broker, Disk, Host, Task
+from tests.simulation.broker import Broker
+from tests.simulation.disk import Disk, Entries, Machine, Requests, Shelf
+from tests.simulation.draws import Draws
+from tests.simulation.faults import Fault
+from tests.simulation.host import Host, name_of
+from tests.simulation.loop import Clock
+from tests.simulation.steps import Begun, Memo, Steps
+from tests.simulation.strikes import Striker
 from tests.simulation.workload import Workload
 
-POINTS = (
-    "before step",
-    "after step",
-    "before send",
-    "before ack",
-    "after ack",
-    "before write",
-    "after write",
-    "idle",
-    "before hint",
-    "after hint",
-)
-"""Where a process can stand: between any two of its ordered steps."""
-
-AT_A_POINT = ("crash", "lose", "age", "revoke", "freeze")
-AT_ANY_TIME = ("jump", "replay", "twice", "stale", "checkpoint")
-TICKS_MAX = 60_000
+TICKS_MAX = 40_000
 STALLS_MAX = 40
-BUFFER_MAX = 12
-HOSTS = 2
+TICK_SECONDS = 0.01
 
-Action = Callable[[], object]
+LOOKS = 3
+SIZES = (1, 1, 2, 4, 32)
+"""Messages a chunk may have."""
 
-
-class Fault(NamedTuple):
-    """Something that goes wrong from `tick` on, once.
-
-    crash: kill -9. lose: and the disk is gone. age: and an old copy comes back.
-    revoke: the group takes everything away. freeze: the process stops, loses its
-    partitions, and goes on later. jump, replay: the fetcher skips or repeats. twice: a
-    message is appended twice. stale: one of an older assignment is handed over.
-    checkpoint: states are copied.
-    """
-
-    tick: int
-    kind: str
-    stage: str
-    point: str = ""
-
-
-def faults(seed: int, count: int) -> tuple[Fault, ...]:
-    """The faults of a seed."""
-    rng = world.chance("faults", seed)
-    found = []
-    for number in range(count):
-        # Walks over all pairs of stage and point, so that few seeds meet every one.
-        place = seed * count + number
-        tick = rng.randrange(2500)
-        if rng.random() < 0.75:
-            stage = world.STAGES[place % len(world.STAGES)]
-            point = POINTS[place // len(world.STAGES) % len(POINTS)]
-            kind = rng.choice((*AT_A_POINT, "crash", "revoke"))
-            found.append(Fault(tick, kind, stage, point))
-        else:
-            found.append(Fault(tick, rng.choice(AT_ANY_TIME), rng.choice(world.STAGES)))
-    return tuple(sorted(found))
+SPLITS = (1, 2, 20_000)
+"""Rows after which a process cuts its messages."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,18 +47,30 @@ class Run:
     """A finished run.
 
     Attributes:
-        hits: How often (fault, point) happened.
+        states: The state of every partition, at its last owner.
+        hits: How often (fault, stage, point) struck.
+        visits: How often processes stood at (stage, point).
+        seen: How messages were judged by the guard.
+        stopped: Partitions that wait for a person, and why.
+        gaps: Origins of which blocks were held back.
+        damaged: Whether a log is no longer the one it was.
         problems: What no run may end with.
-        trace: Digest of all choices.
+        begun: From where on chunks were folded.
+        trace: Sum of all choices.
     """
 
     broker: Broker
-    disks: dict[TP, Disk]
-    hits: Counter[tuple[str, str]]
+    states: dict[TP, Entries]
+    hits: Counter[tuple[str, str, str]]
+    visits: Counter[tuple[str, str]]
     seen: Counter[str]
+    stopped: dict[TP, str]
+    gaps: set[str]
+    damaged: bool
     problems: list[str]
+    begun: Begun = field(repr=False)
     ticks: int
-    trace: str
+    trace: int
 
 
 @dataclass(slots=True)
@@ -110,301 +79,337 @@ class Schedule:
 
     workload: Workload
     seed: int
-    plan: tuple[Fault, ...]
-    broker: Broker = field(default_factory=Broker)
+    plan: Sequence[Fault]
+    memo: Memo
+    broker: Broker = field(init=False)
+    draws: Draws = field(init=False)
+    striker: Striker = field(init=False)
     hosts: list[Host] = field(default_factory=list)
-    hits: Counter[tuple[str, str]] = field(default_factory=Counter)
+    visits: Counter[tuple[str, str]] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    stopped: dict[TP, str] = field(default_factory=dict)
     tick: int = 0
     fed: int = 0
     stalls: int = 0
-    rng: Random = field(default_factory=Random)
+    inspections: int = 0
     generation: int = 0
+    trace: int = 0
+    begun: Begun = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.broker = Broker(self.workload.world.births())
+        self.draws = Draws("schedule", self.seed)
+        self.striker = Striker(self, self.plan)
 
     def run(self) -> Run:
         """To the end."""
         self._begin()
-        trace = blake2b()
-        due = list(self.plan)
-        while self.tick < TICKS_MAX and not self.problems:
-            self.tick += 1
-            self.rng = world.chance(self.seed, self.tick)
-            due = self._inject(due)
-            actions = self._actions()
-            if not actions:
-                if self._over():
+        Clock.seconds = 1.0
+        try:
+            while not self.problems:
+                self.tick += 1
+                if self.tick > TICKS_MAX:
+                    self.problems.append(f"not over after {TICKS_MAX} ticks")
                     break
-                self._stalled()
-                continue
-            names = list(actions)
-            weights = [actions[name][0] for name in names]
-            name = self.rng.choices(names, weights)[0]
-            trace.update(f"{self.tick} {name};".encode())
-            self.rng.choice(actions[name][1])()
-            self.problems += [word for host in self.hosts for word in host.failures]
-        else:
-            self.problems = self.problems or [f"not over after {TICKS_MAX} ticks"]
-        seen = sum((host.metrics.seen for host in self.hosts), Counter[str]())
-        disks = {tp: h.disk for h in self.hosts for tp in h.runtime.partitions}
-        for host in self.hosts:
-            for task in host.tasks:
-                task.end()
+                self.draws.at(self.tick)
+                Clock.seconds += TICK_SECONDS
+                self.striker.strike()
+                if not self._move() and self._over():
+                    break
+        finally:
+            for host in self.hosts:
+                self.problems += host.failures
+                for task in host.tasks:
+                    task.end()
+        return self._result()
+
+    def _result(self) -> Run:
+        owned = {
+            tp: (host, one) for host in self.hosts for tp, one in host.partitions()
+        }
         return Run(
             broker=self.broker,
-            disks=disks,
-            hits=self.hits,
-            seen=seen,
+            states={
+                tp: host.disk.states.get(name_of(tp), Entries())
+                for tp, (host, _) in owned.items()
+            },
+            hits=self.striker.hits,
+            visits=self.visits,
+            seen=sum((host.metrics.seen for host in self.hosts), Counter[str]()),
+            stopped=self.stopped,
+            gaps=set[str]().union(*(host.metrics.held for host in self.hosts)),
+            damaged=self.striker.damaged,
             problems=self.problems,
+            begun=self.begun,
             ticks=self.tick,
-            trace=trace.hexdigest()[:16],
+            trace=self.trace,
         )
 
     def _begin(self) -> None:
-        self.rng = rng = world.chance("begin", self.seed)
-        stages = world.stages(world.chance("nonces", self.seed).randbytes)
+        self.draws.at(0)
         for stage in world.STAGES:
             # Two workers of one machine share its disk; of two machines they do not.
-            disks = [Disk()] * HOSTS if rng.random() < 0.5 else [Disk(), Disk()]
-            self.hosts += [
-                Host(f"{stage}-{number}", stages[stage], self.broker, disk, self._size)
-                for number, disk in enumerate(disks)
-            ]
-            self._rebalance(stage)
+            shared = Disk()
+            disks = [shared, shared if self.draws.once_in(2) else Disk()]
+            shelves: dict[str, Shelf] = {}
+            requests = Requests()
+            for number, disk in enumerate(disks):
+                steps = self.steps(stage, (1, 1))
+                machine = Machine(disk=disk, shelves=shelves, requests=requests)
+                name = f"{stage}-{number}"
+                host = Host(
+                    name,
+                    steps,
+                    self.broker,
+                    machine=machine,
+                    size=self._size,
+                    reached=self._reached,
+                )
+                self.hosts.append(host)
+            self.rebalance(stage)
+
+    def steps(self, stage: str, epochs: world.Epochs) -> Steps:
+        """The stage as a new process has it."""
+        return Steps(
+            stage=self.workload.world.stage(stage, epochs),
+            memo=self.memo,
+            poison=self.striker.poison,
+            epochs=epochs,
+            split=self.draws.choice(SPLITS),
+            begun=self.begun,
+        )
 
     def _size(self) -> int:
-        return self.rng.choice([1, 1, 2, 3, 8, 32])
+        return self.draws.choice(SIZES)
+
+    def _reached(self, host: Host, point: str) -> None:
+        place = (host.stage.name, point)
+        self.visits[place] += 1
+        self.striker.reached(host, place, self.visits[place])
 
     # The group.
 
-    def _of(self, stage: str) -> list[Host]:
+    def of(self, stage: str) -> list[Host]:
+        """The processes of a stage."""
         return [host for host in self.hosts if host.stage.name == stage]
 
-    def _rebalance(self, stage: str) -> None:
+    def rebalance(self, stage: str, without: Host | None = None) -> None:
         """Give all partitions of a stage to those who live."""
         self.generation += 1
-        live = [host for host in self._of(stage) if host.alive and not host.frozen]
-        given: dict[str, list[TP]] = {host.name: [] for host in self._of(stage)}
-        for tp in world.inputs(stage) if live else []:
-            given[self.rng.choice(live).name].append(tp)
-        for host in self._of(stage):
+        hosts = self.of(stage)
+        live = [one for one in hosts if one.alive and not one.frozen]
+        live = [one for one in live if one is not without] or live
+        given: dict[str, list[TP]] = {host.name: [] for host in hosts}
+        for tp in self.workload.world.inputs[stage] if live else ():
+            given[self.draws.choice(live).name].append(tp)
+        for host in hosts:
             if host.alive:
                 host.news = (self.generation, tuple(given[host.name]))
 
-    # Faults.
+    # What happens next.
 
-    def _inject(self, due: list[Fault]) -> list[Fault]:
-        """What is due and can happen now, happens; the rest waits."""
-        waiting: list[Fault] = []
-        for at, fault in enumerate(due):
-            if fault.tick > self.tick:
-                return waiting + due[at:]
-            if not self._strike(fault):
-                waiting.append(fault)
-        return waiting
-
-    def _strike(self, fault: Fault) -> bool:
-        hosts = [h for h in self._of(fault.stage) if h.alive and not h.frozen]
-        if fault.point:
-            standing = [
-                task
-                for host in hosts
-                for task in host.tasks
-                if not task.done and task.at.point == fault.point
-            ]
-            if not standing:
-                return False
-            self._befall(fault, self.rng.choice(standing))
-        elif not hosts or not self._disturb(fault.kind, self.rng.choice(hosts)):
-            return False
-        self.hits[fault.kind, fault.point] += 1
-        return True
-
-    def _befall(self, fault: Fault, task: Task) -> None:
-        """A process is struck at a point."""
-        host = task.host
-        match fault.kind:
-            case "revoke":
-                self._rebalance(fault.stage)
-                if not host.learning:
-                    host.start(None, host.learn()).run()
-                return
-            case "freeze":
-                host.frozen = True
-            case _:
-                held = [
-                    tp for tp, s in host.disk.holders.items() if s.holder == host.name
-                ]
-                host.crash()
-                for tp in held:
-                    if fault.kind in ("lose", "age"):
-                        del host.disk.states[tp]
-                    if fault.kind == "lose" and self.rng.random() < 0.5:
-                        host.disk.shelf.pop(tp, None)
-        self._rebalance(fault.stage)
-
-    def _disturb(self, kind: str, host: Host) -> bool:
-        """Something odd about one process; false if it cannot be now."""
-        if kind == "twice":
-            if not host.outbox:
-                return False
-            host.deliver(self.rng.choice(list(host.outbox)), copies=2)
+    def _move(self) -> bool:
+        """One of the things that can happen; false if there is none."""
+        bits = self.draws.bits()
+        if bits % 24 == 0 and self._elsewhere():
             return True
-        flowing = [tp for tp, one in host.partitions() if one.flowing]
-        if not flowing:
-            return False
-        tp = self.rng.choice(flowing)
-        at, end = host.fetches[tp], len(self.broker.logs[tp])
-        match kind:
-            case "jump":
-                if at + 1 >= end:
-                    return False
-                host.fetches[tp] = self.rng.randrange(at + 1, end + 1)
-            case "replay":
-                host.fetches[tp] = self.rng.randrange(at + 1)
-            case "stale":
-                if at >= end:
-                    return False
-                host.fetch(tp, host.generation - 1)
-                host.fetches[tp] = at
+        hosts = self.hosts
+        first = bits >> 8
+        for number in range(first, first + len(hosts)):
+            host = hosts[number % len(hosts)]
+            if host.alive and not host.frozen and self._one(host, bits >> 32):
+                self.trace = (self.trace * 31 + number) % (1 << 61)
+                return True
+        return self._feed() or self._revive()
+
+    def _elsewhere(self) -> bool:
+        """What is not the work of a process that runs."""
+        match self.draws.below(8):
+            case 0 | 1 | 2:
+                return self._feed()
+            case 3:
+                return self._wire()
+            case 4:
+                return self._revive(sure=False)
+            case 5:
+                word = self.draws.choice(("copy", "look", "mend"))
+                return self._word(word)
             case _:
-                for one in flowing:
-                    host.disk.shelf[one] = dict(host.disk.states[one])
+                return self._word("tell")
+
+    def _one(self, host: Host, bits: int) -> bool:
+        """One thing of a process."""
+        draw = bits & 31
+        if host.dying and draw < 8:
+            self.crash(host)
+            return True
+        if draw == 31 and host.orphans:
+            host.orphan()
+            return True
+        if draw >= 29 and self._learn(host):
+            return True
+        bits >>= 5
+        if draw < 16:
+            done = self._run(host, bits) or self._deliver(host) or self._fetch(host)
+        elif draw < 23:
+            done = self._fetch(host) or self._run(host, bits) or self._deliver(host)
+        else:
+            done = self._deliver(host) or self._fetch(host) or self._run(host, bits)
+        return done or self._learn(host)
+
+    def _run(self, host: Host, first: int) -> bool:
+        tasks = host.tasks
+        count = len(tasks)
+        for number in range(first, first + count):
+            task = tasks[number % count]
+            if task.ready:
+                task.run()
+                if task.done() and task in tasks:
+                    tasks.remove(task)
+                return True
+        return False
+
+    def _fetch(self, host: Host) -> bool:
+        ready = host.fetchable()
+        if not ready:
+            return False
+        tp = self.draws.choice(ready)
+        for _ in range(self.draws.choice((1, 2, 4, 8))):
+            host.fetch(tp, host.generation)
+            if tp not in host.fetchable():
+                break
         return True
 
-    # What can happen next.
+    def _deliver(self, host: Host) -> bool:
+        if not host.outbox:
+            return False
+        host.deliver(self.draws.choice(list(host.outbox)))
+        return True
 
-    def _actions(self) -> dict[str, tuple[float, list[Action]]]:
-        """By name: how likely, and the ways to do it."""
-        found: dict[str, tuple[float, list[Action]]] = {}
+    def _learn(self, host: Host) -> bool:
+        if host.news is None or host.learning or host.deaf_until > self.tick:
+            return False
+        return host.begin("learn")
 
-        def may(name: str, weight: float, ways: list[Action]) -> None:
-            if ways:
-                found[name] = (weight, ways)
-
-        up = [host for host in self.hosts if host.alive and not host.frozen]
-        may("feed", 2, [self._feed] if self._unfed else [])
-        may("run", 14, [t.run for h in up for t in self._tasks(h) if t.ready])
-        may("fetch", 6, [partial(self._fetch, *one) for one in self._fetchable(up)])
-        may("deliver", 6, [partial(h.deliver, tp) for h in up for tp in h.outbox])
-        may("open", 3, [partial(h.open, tp) for h in up for tp in self._closed(h)])
-        may("learn", 1, [partial(self._learn, h) for h in up if self._ignorant(h)])
-        may("recover", 2, [partial(self._recover, h) for h in up if h.lost])
-        may("orphan", 0.1, [partial(self._orphan, h) for h in up if h.orphans])
-        may("thaw", 0.2, [partial(self._thaw, h) for h in self.hosts if h.frozen])
-        may("restart", 0.5, [partial(self._restart, h) for h in self._dead()])
-        if found:
-            may("tell", 0.3, [partial(self._tell, h) for h in up if h.fetches])
-        return found
-
-    @property
-    def _unfed(self) -> bool:
-        return self.fed < len(self.workload.entries)
-
-    def _tasks(self, host: Host) -> list[Task]:
-        host.tasks = [task for task in host.tasks if not task.done]
-        return host.tasks
-
-    def _fetchable(self, up: list[Host]) -> list[tuple[Host, TP]]:
-        return [
-            (host, tp)
-            for host in up
-            for tp, one in host.partitions()
-            if one.flowing
-            and host.fetches[tp] < len(self.broker.logs[tp])
-            and one.waiting < BUFFER_MAX
-        ]
-
-    def _closed(self, host: Host) -> list[TP]:
-        return [
-            tp
-            for tp, one in host.partitions()
-            if one.condition == "opening" and tp not in host.disk.holders
-        ]
-
-    def _ignorant(self, host: Host) -> bool:
-        return host.news is not None and not host.learning
-
-    def _dead(self) -> list[Host]:
-        return [host for host in self.hosts if not host.alive]
-
-    def _feed(self) -> None:
+    def _feed(self) -> bool:
+        if self.fed == len(self.workload.entries):
+            return False
         entry = self.workload.entries[self.fed]
-        self.broker.append(entry.tp, entry.value, entry.time_ms)
+        self.broker.logs[entry.tp].append(entry.value, entry.time_ms)
         self.fed += 1
+        return True
 
-    def _fetch(self, host: Host, tp: TP) -> None:
-        for _ in range(self.rng.choice([1, 2, 4, 8])):
-            if not host.one(tp).flowing:
-                return
-            if host.fetches[tp] < len(self.broker.logs[tp]):
-                host.fetch(tp, host.generation)
+    def feeding(self, tp: TP) -> bool:
+        """Whether ministries still publish there."""
+        return any(entry.tp == tp for entry in self.workload.entries[self.fed :])
 
-    def _learn(self, host: Host) -> None:
-        host.start(None, host.learn()).run()
+    def _wire(self) -> bool:
+        if not self.broker.wire:
+            return False
+        self.broker.arrive(self.draws.choice(self.broker.wire))
+        return True
 
-    def _recover(self, host: Host) -> None:
-        host.recover(host.lost.pop())
+    def _word(self, word: str) -> bool:
+        """A part of the heart's beat, in one process."""
+        host = self.draws.choice(self.hosts)
+        if not host.alive or host.frozen or host.learning:
+            return False
+        return host.begin(word)
 
-    def _orphan(self, host: Host) -> None:
-        """A thread that nobody waits for comes to its call."""
-        call = host.orphans.pop(0)
-        try:
-            call()
-        except Exception as error:  # noqa: BLE001 - only the fence may stop it
-            if type(error).__name__ != "FencedError":
-                host.failures.append(f"orphan: {error!r}")
+    def _revive(self, *, sure: bool = True) -> bool:
+        """A stopped process goes on, a dead one starts, a deaf one hears."""
+        idle = [one for one in self.hosts if not one.alive or one.frozen]
+        if idle:
+            host = self.draws.choice(idle)
+            if host.frozen:
+                host.frozen = False
+            else:
+                host.stage = self.steps(host.stage.name, host.stage.epochs)
+                host.restart()
+            self.rebalance(host.stage.name)
+            return True
+        deaf = [one for one in self.hosts if one.deaf_until > self.tick]
+        for host in deaf if sure else ():
+            host.deaf_until = 0
+        return sure and bool(deaf)
 
-    def _thaw(self, host: Host) -> None:
-        host.frozen = False
-        self._rebalance(host.stage.name)
-
-    def _restart(self, host: Host) -> None:
-        host.restart()
-        self._rebalance(host.stage.name)
-
-    def _tell(self, host: Host) -> None:
-        if not any(task.tp is None for task in host.tasks):
-            host.start(None, host.tell()).run()
+    def crash(self, host: Host) -> None:
+        """Kill -9; what was on its way arrives later, or never."""
+        sent = list(host.outbox.values())
+        self.broker.wire += [queue for queue in sent if self.draws.once_in(2)]
+        host.outbox = {}
+        host.crash()
+        self.rebalance(host.stage.name)
 
     # The end.
 
-    def _behind(self, host: Host) -> bool:
-        return any(
-            one.folded + 1 < len(self.broker.logs[tp]) for tp, one in host.partitions()
-        )
-
     def _over(self) -> bool:
-        stopped = [
-            f"{tp.topic}/{tp.partition} stopped: {one.error}"
-            for host in self.hosts
-            for tp, one in host.partitions()
-            if one.condition == "stopped"
-        ]
-        self.problems += stopped
-        if stopped:
-            return True
-        if any(self._behind(host) for host in self.hosts):
+        """Nothing moves any more: is that the end?"""
+        if self._wire():
             return False
+        if self._stopped():
+            return bool(self.stopped)
+        behind = self._behind()
+        if behind:
+            self._stalled(behind)
+            return False
+        if self.striker.damaged:
+            return not self._inspected()
         if self._holding():
             self.problems.append("all is quiet, and dedupe holds messages back")
         return True
+
+    def _inspected(self) -> bool:
+        """Hearts look at damaged logs, and one day workers are started again."""
+        self.inspections += 1
+        for host in self.hosts if self.inspections <= LOOKS else ():
+            host.begin("look")
+        for stage in world.STAGES if self.inspections == LOOKS + 1 else ():
+            self.rebalance(stage)
+        return self.inspections <= LOOKS + 1
+
+    def _stopped(self) -> bool:
+        """Whether a partition waits for a person; a poisoned one is helped."""
+        found = {
+            tp: (host, one.error)
+            for host in self.hosts
+            for tp, one in host.partitions()
+            if one.condition == "stopped"
+        }
+        for tp, (host, error) in found.items():
+            if not self.striker.mended(tp, error):
+                self.stopped[tp] = error
+                continue
+            host.machine.requests.asked.add(name_of(tp))
+            host.begin("mend")
+        return bool(found)
+
+    def _behind(self) -> list[str]:
+        """Stages in which a partition is not folded to its end, or nobody has it."""
+        ends = {
+            tp: one.folded + 1 for host in self.hosts for tp, one in host.partitions()
+        }
+        return [
+            stage
+            for stage, tps in self.workload.world.inputs.items()
+            if any(ends.get(tp, 0) < self.broker.logs[tp].end for tp in tps)
+        ]
 
     def _holding(self) -> bool:
         """Whether dedupe still holds messages back."""
         return any(
             key.startswith(HELD)
-            for host in self._of("dedupe")
+            for host in self.of("dedupe")
             for tp, _ in host.partitions()
-            for key in host.disk.states[tp]
+            for key in host.disk.states[name_of(tp)].values
         )
 
-    def _stalled(self) -> None:
+    def _stalled(self, stages: Sequence[str]) -> None:
         """Lag and nothing moves: the heart ends the process."""
         self.stalls += 1
         if self.stalls > STALLS_MAX:
-            self.problems.append("lag, and nothing moves")
+            self.problems.append(f"lag in {stages}, and nothing moves")
         for host in self.hosts:
-            if self._behind(host):
-                self.hits["stall", ""] += 1
-                host.crash()
-                self._rebalance(host.stage.name)
+            if host.stage.name in stages and host.alive:
+                self.striker.hits["stall", host.stage.name, ""] += 1
+                self.crash(host)

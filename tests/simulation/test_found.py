@@ -2,40 +2,69 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from dataclasses import replace
 
 import polars as pl
+import pytest
 
 from hub.core.aggregate import snapshot
 from hub.core.release import assemble
 from hub.trials import recount
-from tests.core import ministry
-from tests.simulation import checks, workload, world
+from tests.simulation import cuts, trial, workload, world
+from tests.simulation.faults import Fault
+from tests.simulation.world import SMALL, WHOLE
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Stopped and fenced partitions are logged by the thousand here."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def test_a_months_marker_may_name_a_table_of_quarters() -> None:
     """It publishes no period of it; release used to die of the empty list."""
-    catalogue = world.catalogue()
     rows = pl.DataFrame(schema=snapshot.EMPTY.schema)
-    table = catalogue.tables["STK_CIT"]
+    table = WHOLE.catalogue.tables["STK_CIT"]
 
-    assert assemble.assemble(catalogue, table, rows, [], []) == {}
+    assert assemble.assemble(WHOLE.catalogue, table, rows, [], []) == {}
 
 
 def test_a_recount_has_the_longer_declarations_of_a_month() -> None:
     """Snapshots of a month carry the quarter's and the year's; so must the audit."""
-    work = workload.make(1)
-    logs = checks.inbound(work)
+    work = workload.make(WHOLE.name, 1)
     close = replace(work.closes[-1], period="2025-08")
-    reader = recount.Reader(
-        world.catalogue(),
-        world.bundles(),
-        ministry.Keys(),  # type: ignore[arg-type] # the same fields, another class
-    )
-    for tp, messages in logs.items():
-        reader.read(checks.source_of(tp), messages)
-    active = recount.facts(world.catalogue(), reader.inbound)
+    reader = cuts.reader(WHOLE)
+    for tp, messages in cuts.inbound(work).items():
+        reader.read(world.source_of(tp), messages)
+    active = recount.facts(WHOLE.catalogue, reader.inbound)
 
-    tables = recount.expected(world.catalogue(), active, close)["table"]
+    tables = recount.expected(WHOLE.catalogue, active, close)["table"]
 
     assert {"DECLARED", "DECLARED_Q", "DECLARED_A"} <= {*tables}
+
+
+def test_a_poisoned_message_does_not_kill_worker_after_worker() -> None:
+    """A stop was forgotten at the next assignment, and each restart is one."""
+    work = workload.make(SMALL.name, 1, frozenset())
+    plan = (
+        Fault("lose", "dedupe", "after load", 2),
+        Fault("plague", "dedupe", "", 119),
+    )
+    for seed in range(530, 536):
+        verdict = trial.attempt(trial.Trial(seed=seed, work=work, plan=plan))
+
+        assert verdict.problems == []
+
+
+def test_a_topic_made_again_under_a_running_worker_is_found() -> None:
+    """It was read on from where the old one had stood, if nobody joined or left."""
+    plan = (Fault("recreate", "dedupe", "", 500),)
+
+    verdict = trial.attempt(trial.plainly(2, plan))
+
+    assert verdict.run.stopped
+    assert verdict.problems == []

@@ -1,0 +1,83 @@
+"""All logs in memory: appended to, and now and then trimmed, cut or made again.
+
+Rules:
+
+- Offsets never change. Retention moves the beginning of a log; what is behind it can no
+  longer be read, but the checks still see it.
+- What was on its way when its sender died arrives later or never; the schedule says.
+- The brokers' clock stamps what comes from outside (the workload says how); a message
+  from inside is stamped with its offset, so that a log does not depend on how long a
+  schedule took.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from faust.types import TP
+
+from hub.core.log import Incoming, Send
+
+
+@dataclass(slots=True)
+class Log:
+    """One partition; `start` is the first offset that can be read."""
+
+    uuid: bytes
+    messages: list[Incoming] = field(default_factory=list)
+    start: int = 0
+
+    @property
+    def end(self) -> int:
+        """The next offset."""
+        return len(self.messages)
+
+    def append(self, value: bytes, time_ms: int | None = None) -> None:
+        """One more message."""
+        at = self.end
+        clock_ms = at if time_ms is None else time_ms
+        self.messages.append(Incoming(offset=at, time_ms=clock_ms, value=value))
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A message on its way."""
+
+    send: Send
+    delivered: bool = False
+
+
+Queue = deque[Ticket]
+
+
+class Broker:
+    """All logs; genesis records are there from the beginning."""
+
+    def __init__(self, born: Iterable[tuple[TP, bytes, bytes]]) -> None:
+        self.logs: dict[TP, Log] = {}
+        self.answers: dict[str, list[Send]] = defaultdict(list)
+        self.hints: dict[TP, tuple[int, str]] = {}
+        self.wire: list[Queue] = []
+        for tp, uuid, genesis in born:
+            self.make(tp, uuid, genesis)
+
+    def make(self, tp: TP, uuid: bytes, genesis: bytes) -> None:
+        """A topic is created, or created again."""
+        self.logs[tp] = Log(uuid)
+        self.logs[tp].append(genesis, 0)
+
+    def receive(self, send: Send) -> None:
+        """What a producer delivers."""
+        log = self.logs.get(TP(send.topic, send.partition))
+        if log is None:
+            self.answers[send.topic].append(send)
+        else:
+            log.append(send.value or b"")
+
+    def arrive(self, queue: Queue) -> None:
+        """The next of a dead sender's messages."""
+        self.receive(queue.popleft().send)
+        if not queue:
+            self.wire.remove(queue)
