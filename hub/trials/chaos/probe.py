@@ -25,6 +25,7 @@ from hub.edge import kafka
 from hub.edge.kafka import Ack
 from hub.edge.settings import Settings
 
+GIVE_UP_SECONDS = 5
 _LOOK_MESSAGES = 16
 
 
@@ -47,7 +48,7 @@ class Probe:
             if not self._value:
                 self._value = self._config()
             if self._producer is None:
-                self._producer = kafka.producer(self.settings, "control")
+                self._producer = _producer(self.settings)
             if not self._sent:
                 self._sent = self._begin(self._producer)
         except MachineError:
@@ -57,7 +58,10 @@ class Probe:
         if not all(one.is_done for one in self._sent):
             return None
         done, self._sent = self._sent, []
-        return _acks(done) if all(one.succeeded() for one in done) else None
+        if all(one.succeeded() for one in done):
+            return _acks(done)
+        self.close()
+        return None
 
     def close(self) -> None:
         """Give the connection back."""
@@ -80,6 +84,24 @@ class Probe:
         if value is None:
             raise MachineError(f"{topic}/{partition} begins without a config record")
         return value
+
+
+def _producer(settings: Settings) -> KafkaProducer:
+    """A producer that gives up soon: a probe that comes twice does no harm."""
+    return KafkaProducer(
+        bootstrap_servers=settings.brokers().split(","),
+        client_id="kerwen-probe",
+        security_protocol="SSL",
+        ssl_context=kafka.context(settings.home, "control"),
+        acks="all",
+        enable_idempotence=False,
+        retries=0,
+        bootstrap_timeout_ms=GIVE_UP_SECONDS * 1000,
+        request_timeout_ms=GIVE_UP_SECONDS * 1000,
+        delivery_timeout_ms=GIVE_UP_SECONDS * 1000,
+        max_block_ms=GIVE_UP_SECONDS * 1000,
+        allow_auto_create_topics=False,
+    )
 
 
 def _acks(done: list[Any]) -> list[Ack]:
