@@ -52,7 +52,8 @@ def covered(overlay: Overlay, source: Source) -> Coordinate:
     if log != source.log:
         raise LogError(
             f"{source.name} is log {source.log.hex()}, but state was made from"
-            f" {log.hex()}: the topic was re-created; rebuild this partition"
+            f" {log.hex()}: the topic was re-created; `kerwen doctor` says which"
+            " checkpoint to restore"
         )
     return place
 
