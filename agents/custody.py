@@ -65,8 +65,8 @@ class Custody:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._files, one.shut)
 
-    async def checkpoint(self, one: Partition) -> None:
-        """Copy a state to its shelf."""
+    async def checkpoint(self, one: Partition, floor: int = 0) -> None:
+        """Copy a state to its shelf; the log begins at `floor`."""
         if one.position is None or not one.flowing:
             return
         loop = asyncio.get_running_loop()
@@ -76,6 +76,7 @@ class Custody:
             self._shelf(one),
             offset=one.position.offset,
             log=one.position.log.hex(),
+            floor=floor,
         )
         await loop.run_in_executor(self._files, take)
 
@@ -83,13 +84,19 @@ class Custody:
         """In a thread: open a state; where there is none, its newest checkpoint."""
         folder = self._folder / folder_name(one.tp.topic, one.tp.partition)
         if not folder.exists():
-            for found in checkpoints.kept(self._shelf(one)):
-                logger.warning(
-                    "%s: state is lost, restored from offset %d", one.name, found.offset
-                )
-                checkpoints.restore(found, folder)
-                break
+            self._restore(one, folder)
         return open_state(folder, self._budget)
+
+    def _restore(self, one: Partition, folder: Path) -> None:
+        shelf = self._shelf(one)
+        for found in checkpoints.kept(shelf):
+            logger.warning(
+                "%s: state is lost, restored from offset %d", one.name, found.offset
+            )
+            checkpoints.restore(found, folder)
+            return
+        if checkpoints.claimed(shelf):
+            logger.warning("%s: state is lost, and no checkpoint is intact", one.name)
 
     def _shelf(self, one: Partition) -> Path:
         return self._shelves / folder_name(one.tp.topic, one.tp.partition)

@@ -17,10 +17,12 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+
+from faust.types import TP
 
 from agents import group
 from agents.deadlines import Watchdog
@@ -30,7 +32,7 @@ from agents.mending import Mender
 from agents.meter import Meter, Rebuild
 from agents.partition import Condition, Partition
 from agents.runtime import Runtime
-from hub.core.errors import BundleError, FencedError, LogError
+from hub.core.errors import BundleError, FencedError, LogError, RetriableError
 from hub.core.standing import Stands
 from hub.edge.metrics import Server
 
@@ -41,6 +43,9 @@ ENDS_SECONDS = 3.0
 """How often the ends of the logs are asked for; also shows that the broker answers."""
 
 ANSWER_SECONDS = 5.0
+COPIES = "checkpoint"
+"""A file in ``run/``: whoever touches it asks every worker for checkpoints now."""
+
 SHOWN = tuple(one for one in Condition if one is not Condition.GONE)
 
 
@@ -60,6 +65,8 @@ class Heart:
         self._runtime = runtime
         self._mender = Mender(runtime, run_folder / "resume", inputs)
         self._meter = Meter()
+        self._requests = run_folder / COPIES
+        self._copies_asked = time.time()
         self._rebuilds: dict[Partition, Rebuild] = {}
         self._worker = worker
         self._file = run_folder / f"{worker}.json"
@@ -79,6 +86,8 @@ class Heart:
         asked, copied = 0.0, time.monotonic()
         while not self._runtime.app.should_stop:
             self._watchdog.beat()
+            if self._asked_for_copies():
+                copied = 0.0
             now = time.monotonic()
             if ends.done() and now - asked >= ENDS_SECONDS:
                 asked = now
@@ -143,21 +152,41 @@ class Heart:
             except LogError as error:
                 self._runtime.stop(one, error)
 
+    def _asked_for_copies(self) -> bool:
+        """Whether a person has asked for checkpoints since the last look."""
+        try:
+            asked = self._requests.stat().st_mtime
+        except OSError:
+            return False
+        new, self._copies_asked = asked > self._copies_asked, asked
+        return new
+
+    async def _starts(self) -> Mapping[TP, int]:
+        """Where the logs begin; nothing if the broker does not say."""
+        asked = self._runtime.app.consumer.earliest_offsets(*self._runtime.partitions)
+        try:
+            return dict(await asyncio.wait_for(asked, ANSWER_SECONDS))
+        except Exception:  # noqa: BLE001 - as above; nothing is thrown away then
+            return {}
+
     async def _copy(self) -> None:
         """Take a checkpoint of every state that moved, one after the other."""
         runtime = self._runtime
+        floors = await self._starts()
         for one in list(runtime.partitions.values()):
             if one.folded <= one.kept:
                 continue
             began, folded = time.monotonic(), one.folded
             try:
-                await runtime.custody.checkpoint(one)
+                await runtime.custody.checkpoint(one, floors.get(one.tp, 0))
             except FencedError:
                 continue
-            except OSError as error:
-                logger.exception("%s: no checkpoint: %s", one.name, error.strerror)
+            except (OSError, RetriableError) as error:
+                logger.warning("%s: no checkpoint: %s", one.name, error)
+                runtime.metrics.count("checkpoints_total", outcome="failed")
                 continue
             one.kept = folded
+            runtime.metrics.count("checkpoints_total", outcome="kept")
             runtime.metrics.time("checkpoint_seconds", time.monotonic() - began)
 
     def _measure(self) -> None:

@@ -93,6 +93,11 @@ class Partition:
         return self._state
 
     @property
+    def open(self) -> bool:
+        """Whether there is a state to go on from."""
+        return self._state is not None
+
+    @property
     def flowing(self) -> bool:
         """Whether messages are wanted."""
         return self.condition in (Condition.CHECKING, Condition.RUNNING)

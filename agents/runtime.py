@@ -200,6 +200,10 @@ class Runtime:
         """Have a partition that stands still go on from its stored position."""
         if one.condition not in (Condition.WAITING, Condition.STOPPED):
             return
+        if not one.open:
+            one.condition, one.error, one.held_back = Condition.OPENING, "", True
+            one.opening = asyncio.create_task(self._open(one))
+            return
         consumer = self.app.consumer
         one.revive()
         self.account.opened(one)

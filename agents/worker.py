@@ -19,7 +19,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -112,13 +112,16 @@ def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
         context=kafka.context(home, stage.name),
         datadir=str(folder / "faust"),
     )
-    custody = Custody(folder, home.root / "checkpoints" / stage.name)
+    custody = Custody(folder, settings.shelves / stage.name)
+    limits = plan.limits
+    if settings.checkpoint_seconds:
+        limits = replace(limits, checkpoint_seconds=settings.checkpoint_seconds)
     runtime = Runtime(
         app,
         stage,
         custody,
         Metrics(stage.name),
-        plan.limits,
+        limits,
         account=Account(plan.quiet, plan.look),
         library=plan.library,
     )

@@ -21,14 +21,19 @@ from hub.core.catalogue.model import Domain
 from hub.core.errors import HubError, InvalidError, MachineError, UsageError
 from hub.core.skips import MARKER_SIZE, CutSkip, MessageSkip
 from hub.core.topics import sources
-from hub.edge import bundles, enacting, kafka, keyring, layout, trail
+from hub.edge import bundles, checkpoints, enacting, kafka, keyring, layout, trail
 from hub.edge.enacting import Enacted
 from hub.edge.settings import Home, Settings
 from hub.edge.state import folder_name
+from hub.embedded.children import is_alive
 
 RESUME_SECONDS = 15.0
 """How long it may take until a worker has seen a request."""
 
+COPIES = "checkpoint"
+"""What is touched in ``run/`` so that every worker takes checkpoints."""
+
+CHECKPOINT_SECONDS = 300.0
 _LOOK_SECONDS = 0.2
 
 
@@ -104,6 +109,35 @@ def resume(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     return 0
 
 
+def checkpoint(args: argparse.Namespace, settings: Settings, out: Output) -> int:
+    """Have every worker copy its states to their shelves now."""
+    del args
+    wanted = {
+        (one["stage"], one["topic"], one["partition"]): one["position"]
+        for one in standings(settings.home)
+        if one["condition"] == "running" and one["position"] >= 0
+    }
+    if not wanted:
+        raise MachineError("no worker of this home has a state: `kerwen status`")
+    (settings.home.run / COPIES).touch()
+    deadline = time.monotonic() + CHECKPOINT_SECONDS
+    while wanted:
+        for (stage, topic, partition), position in list(wanted.items()):
+            shelf = settings.shelves / stage / folder_name(topic, partition)
+            if max(checkpoints.claimed(shelf), default=-1) >= position:
+                del wanted[stage, topic, partition]
+        if time.monotonic() > deadline:
+            stage, topic, partition = next(iter(wanted))
+            raise MachineError(
+                f"{len(wanted)} states have no checkpoint yet, {stage} "
+                f"{topic}/{partition} the first: see the log of its worker"
+            )
+        time.sleep(_LOOK_SECONDS)
+    value = {"folder": str(settings.shelves)}
+    out.result(value, f"every state has a checkpoint in {settings.shelves}")
+    return 0
+
+
 def skip_source(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     """``kerwen release skip``: a cut goes on without a source."""
     if not args.marker or not args.source or not args.reason:
@@ -164,13 +198,15 @@ def place(text: str | None) -> tuple[str, int]:
 
 
 def standings(home: Home) -> Iterator[Mapping[str, Any]]:
-    """What the workers of this home said last of their partitions."""
+    """What the living workers of this home said last of their partitions."""
     for path in sorted(home.run.glob("*.json")):
         try:
             said = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError):
             continue
-        for one in said.get("partitions", ()) if isinstance(said, dict) else ():
+        if not isinstance(said, dict) or not is_alive(int(said.get("pid") or 1 << 30)):
+            continue
+        for one in said.get("partitions", ()):
             if "poison" in one:
                 yield {**one, "stage": said.get("stage"), "worker": said.get("worker")}
 

@@ -20,14 +20,14 @@ from pathlib import Path
 
 from cryptography import x509
 
-from hub.cli import cuts, late, publishing, shelves
+from hub.cli import cuts, late, publishing, reach, shelves
 from hub.cli.findings import RESTART, Finding, of_hub
 from hub.cli.ministry import check_member
 from hub.cli.output import Output
 from hub.core.access import STAGES
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import CatalogueError, HubError
-from hub.edge import keyring
+from hub.edge import enacting, keyring
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import daemon
@@ -60,9 +60,29 @@ def run(args: argparse.Namespace, out: Output) -> int:
     member = args.member
     found = list(look(settings) if member is None else look_at(settings, member))
     lines = [one.text() for one in found]
-    text = "\n".join(lines) or f"nothing is wrong in {settings.home.root}"
-    out.result({"findings": [asdict(one) for one in found]}, text)
+    reached = None if member is not None else _reach(settings)
+    if reached is not None:
+        found += reached.findings
+        lines += [one.text() for one in reached.findings]
+        lines.append(
+            f"logs: {reached.whole} partitions are whole, {reached.kept} go on from "
+            "their oldest checkpoint"
+        )
+    if not found:
+        lines.insert(0, f"nothing is wrong in {settings.home.root}")
+    reach_said = reached and {"whole": reached.whole, "kept": reached.kept}
+    value = {"findings": [asdict(one) for one in found], "logs": reach_said}
+    out.result(value, "\n".join(lines))
     return 1 if found else 0
+
+
+def _reach(settings: Settings) -> reach.Reach | None:
+    """How far the logs reach back; None where no brokers are known."""
+    try:
+        settings.brokers()
+        return reach.look(settings, enacting.in_force(settings))
+    except HubError:
+        return None
 
 
 def look(settings: Settings) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.edge.settings import Home
+from hub.edge.state import folder_name
 
 RESTART = "kerwen down && kerwen up"
 _STOPS = {"waiting": "bundle missing"}
@@ -111,8 +112,14 @@ def mend(partition: Mapping[str, Any], stage: str, home: Home) -> str:
             f"kerwen topics skip --partition {place} --offset {partition['poison']}"
             " --reason TEXT"
         )
-    if "rebuild" not in partition["error"]:
-        return RESTART
     # State is a cache of the log, so it may go; aside, because disk is cheap.
-    folder = home.state / stage / f"{partition['topic']}-{partition['partition']}"
-    return f"kerwen down && mv {folder} {folder}.old && kerwen up"
+    folder = home.state / stage / folder_name(*_place(partition))
+    if "move it away" in partition["error"]:
+        return f"mv {folder} {folder}.old && kerwen topics resume --partition {place}"
+    if "rebuild" in partition["error"]:
+        return f"kerwen down && mv {folder} {folder}.old && kerwen up"
+    return f"kerwen topics resume --partition {place}"
+
+
+def _place(partition: Mapping[str, Any]) -> tuple[str, int]:
+    return partition["topic"], partition["partition"]

@@ -106,4 +106,5 @@ _ACTS: dict[str, Act] = {
     "bundle": bundles.bundle,
     "skip": bundles.skip,
     "resume": bundles.resume,
+    "checkpoint": bundles.checkpoint,
 }

@@ -336,4 +336,4 @@ def placed(topic: str, partition: int, following: int, start: int, end: int) -> 
 
 
 CREATE = "create it with `kerwen topics apply`"
-REBUILD = "`kerwen doctor` says which checkpoint to restore"
+REBUILD = "bring the log back from a replica or a backup, then `kerwen topics resume`"

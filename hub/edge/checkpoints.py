@@ -5,7 +5,9 @@ Rules (design: delivery, rule 11):
 - A checkpoint is a folder named by its position, with a manifest: offset, log uuid and
   the SHA-256 of every file. It appears whole or not at all.
 - A state that is lost is the newest checkpoint that is intact, and then the log.
-- The newest :data:`KEPT` stay; the log must reach back to the oldest of them.
+- The newest :data:`KEPT` stay; the log must reach back to the oldest of them. So a
+  shelf takes at most KEPT + 1 times the size of its state, and one is only begun where
+  there is room for it.
 - A state that exists is never overwritten.
 """
 
@@ -17,10 +19,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.core.errors import MachineError
+from hub.core.errors import MachineError, RetriableError
 from hub.edge.state import State
 
 KEPT = 2
+ROOM_BYTES = 256 << 20
+"""What a checkpoint leaves free on its disk."""
+
 MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
 
@@ -39,24 +44,45 @@ class Checkpoint:
     log: str
 
 
-def take(state: State, shelf: Path, *, offset: int, log: str) -> Checkpoint:
-    """Copy `state`, which stands at `offset` or a little further, to its shelf."""
+def take(
+    state: State, shelf: Path, *, offset: int, log: str, floor: int = 0
+) -> Checkpoint:
+    """Copy `state`, which stands at `offset` or a little further, to its shelf.
+
+    Args:
+        state: An open state.
+        shelf: Where its checkpoints are.
+        offset: Its position.
+        log: Uuid of its log, in hex.
+        floor: Where the log begins: from older checkpoints nobody could go on.
+
+    Raises:
+        RetriableError: There is no room for it now.
+    """
     draft = state.folder.with_name(state.folder.name + ".checkpoint")
     partial, target = shelf / _PARTIAL, shelf / f"{offset:020d}"
-    for stale in (draft, partial, target):
+    for stale in (draft, partial):
         shutil.rmtree(stale, ignore_errors=True)
     shelf.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         state.checkpoint(draft)
+        _room(draft, shelf)
         shutil.copytree(draft, partial)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     content = {"offset": offset, "log": log, "files": _digests(partial)}
     (partial / MANIFEST).write_text(json.dumps(content, indent=1), "utf-8")
+    shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
-    for old in _folders(shelf)[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
+    for place, old in enumerate(_folders(shelf)):
+        if place >= KEPT or int(old.name) + 1 < floor:
+            shutil.rmtree(old, ignore_errors=True)
     return Checkpoint(folder=target, offset=offset, log=log)
+
+
+def claimed(shelf: Path) -> list[int]:
+    """Offsets of the checkpoints of a shelf by their names, newest first; unchecked."""
+    return [int(folder.name) for folder in _folders(shelf)]
 
 
 def kept(shelf: Path) -> list[Checkpoint]:
@@ -78,6 +104,16 @@ def restore(checkpoint: Checkpoint, folder: Path) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copytree(checkpoint.folder, partial, ignore=shutil.ignore_patterns(MANIFEST))
     partial.rename(folder)
+
+
+def _room(draft: Path, shelf: Path) -> None:
+    needed = sum(one.stat().st_size for one in draft.rglob("*") if one.is_file())
+    free = shutil.disk_usage(shelf).free
+    if free < needed + ROOM_BYTES:
+        raise RetriableError(
+            f"no room for a checkpoint in {shelf}: it takes {needed >> 20} MB and "
+            f"{free >> 20} MB are free; the one before stays"
+        )
 
 
 def _folders(shelf: Path) -> list[Path]:

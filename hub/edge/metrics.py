@@ -93,6 +93,9 @@ TEXTS: Mapping[str, str] = {
     "cut_held": "Messages held back in a domain until a cut is complete",
     "rebuild_messages": "Messages to read again before state is where it was",
     "negative_cells_total": "Cells below zero that a release met and did not show",
+    "rebuild_rows_per_second": "Rows a second of the rebuilds under way",
+    "rebuild_seconds": "Seconds left of the longest rebuild under way",
+    "checkpoints_total": "Checkpoints by what became of them",
     "series_dropped_total": "Updates not kept because there were too many series",
 }
 

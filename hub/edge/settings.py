@@ -23,6 +23,7 @@ HOME_DEFAULT = "./.kerwen"
 METRICS_HOST = "127.0.0.1"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _PORT_MAX = 65_535
+_SECONDS_MAX = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,9 @@ class Settings:
         worker: Name of this worker process, e.g. ``intake-0``; empty outside.
         metrics_port: Port of this worker's ``/metrics``; 0: choose a free one.
         metrics_host: Address it listens on; loopback unless a container says else.
+        checkpoint_seconds: How often states are copied to their shelves; 0: the
+            worker's own word.
+        checkpoints: Folder of the shelves, off the worker; None: in the home.
     """
 
     home: Home
@@ -130,6 +134,13 @@ class Settings:
     worker: str = ""
     metrics_port: int = 0
     metrics_host: str = METRICS_HOST
+    checkpoint_seconds: int = 0
+    checkpoints: Path | None = None
+
+    @property
+    def shelves(self) -> Path:
+        """Where checkpoints are kept, one folder a stage."""
+        return self.checkpoints or self.home.root / "checkpoints"
 
     def brokers(self) -> str:
         """Where to connect.
@@ -157,6 +168,10 @@ class Settings:
             "KERWEN_WORKER": self.worker,
             "KERWEN_METRICS_HOST": self.metrics_host,
             "KERWEN_METRICS_PORT": str(self.metrics_port) if self.metrics_port else "",
+            "KERWEN_CHECKPOINT_SECONDS": (
+                str(self.checkpoint_seconds) if self.checkpoint_seconds else ""
+            ),
+            "KERWEN_CHECKPOINTS": str(self.checkpoints) if self.checkpoints else "",
         }
         return {name: value for name, value in values.items() if value}
 
@@ -169,6 +184,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     """
     values = os.environ if environ is None else environ
     catalogue = values.get("KERWEN_CATALOGUE", "")
+    shelves = values.get("KERWEN_CHECKPOINTS", "")
     return Settings(
         home=Home(root=Path(values.get("KERWEN_HOME") or HOME_DEFAULT).absolute()),
         catalogue=Path(catalogue).absolute() if catalogue else None,
@@ -177,6 +193,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         worker=values.get("KERWEN_WORKER", ""),
         metrics_port=_port(values.get("KERWEN_METRICS_PORT") or "0"),
         metrics_host=values.get("KERWEN_METRICS_HOST") or METRICS_HOST,
+        checkpoint_seconds=_seconds(values.get("KERWEN_CHECKPOINT_SECONDS") or "0"),
+        checkpoints=Path(shelves).absolute() if shelves else None,
     )
 
 
@@ -184,6 +202,14 @@ def _level(value: str) -> str:
     if value.upper() not in LEVELS:
         raise UsageError(f"KERWEN_LOG_LEVEL={value}: expected {', '.join(LEVELS)}")
     return value.upper()
+
+
+def _seconds(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or int(value) > _SECONDS_MAX:
+        raise UsageError(
+            f"KERWEN_CHECKPOINT_SECONDS={value}: expected 1 to {_SECONDS_MAX}"
+        )
+    return int(value)
 
 
 def _port(value: str) -> int:

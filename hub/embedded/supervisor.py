@@ -87,6 +87,8 @@ class Supervisor:
             catalogue=self._given.catalogue,
             bootstrap=self.broker.bootstrap,
             log_level=self._given.log_level,
+            checkpoint_seconds=self._given.checkpoint_seconds,
+            checkpoints=self._given.checkpoints,
         )
 
     def start(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.core.errors import MachineError
+from hub.core.errors import MachineError, RetriableError
 from hub.edge import checkpoints
 from hub.edge.state import Budget, State, open_state
 
@@ -46,6 +46,35 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
     made.close()
 
     assert [one.offset for one in checkpoints.kept(tmp_path / "shelf")] == [12, 9]
+
+
+def test_a_checkpoint_the_log_has_left_behind_goes(tmp_path: Path) -> None:
+    """From before the start of the log nobody could go on."""
+    made = state(tmp_path / "s")
+    shelf = tmp_path / "shelf"
+    for offset, floor in ((5, 0), (9, 6), (12, 11)):
+        checkpoints.take(made, shelf, offset=offset, log=LOG, floor=floor)
+        made.write({b"n": str(offset).encode()})
+    made.close()
+
+    assert checkpoints.claimed(shelf) == [12]
+
+
+def test_without_room_the_one_before_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left half copied, and the sentence says how much is needed."""
+    made = state(tmp_path / "s")
+    shelf = tmp_path / "shelf"
+    checkpoints.take(made, shelf, offset=5, log=LOG)
+    made.write({b"a": b"1"})
+    monkeypatch.setattr(checkpoints, "ROOM_BYTES", 1 << 60)
+    with pytest.raises(RetriableError, match="no room for a checkpoint"):
+        checkpoints.take(made, shelf, offset=9, log=LOG)
+    made.close()
+
+    assert [one.name for one in shelf.iterdir()] == [f"{5:020d}"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["s", "shelf"]
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ def test_a_child_reads_what_its_parent_had(tmp_path: Path) -> None:
         worker="intake-0",
         metrics_port=9400,
         metrics_host="0.0.0.0",  # noqa: S104 - as in a container
+        checkpoint_seconds=60,
+        checkpoints=tmp_path / "shelves",
     )
 
     assert from_environment(settings.environment()) == settings
@@ -35,6 +37,7 @@ def test_a_child_reads_what_its_parent_had(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "values",
     [{"KERWEN_LOG_LEVEL": "LOUD"}, {"KERWEN_METRICS_PORT": "x"}]
+    + [{"KERWEN_CHECKPOINT_SECONDS": seconds} for seconds in ("-1", "x", "86401")]
     + [{"KERWEN_METRICS_PORT": port} for port in ("-1", "65536", "٣")],
 )
 def test_a_senseless_variable_is_named(values: dict[str, str]) -> None:
