@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hub.core import answers, avro
 from hub.core.admission import Batch
 from hub.core.answers import Desk
+from hub.core.bundle import only
 from hub.core.envelope.recipients import PrivateKey
 from hub.core.envelope.seal import open_sealed
 from hub.core.keys import Key, KeyRegistry, SigningKey
@@ -189,7 +190,7 @@ def told(rows: int, *, quiet: bool) -> int:
         for name, flow in stream.FLOWS.items()
     }
     catalogue = replace(stream.CATALOGUE, dataflows=flows)
-    run = stream.Run(stream.stage(catalogue=catalogue))
+    run = stream.Run(stream.stage(bundles=only(catalogue, stream.REGISTRY)))
     lane = stream.Lane(stream.World(seed=7, naturals=0), "crossing")
     first = lane.block([stream.Row(number % rows) for number in range(2 * rows)])
     tomorrow = lane.block([], clock_ms=stream.NOON_MS + stream.DAY_MS)
