@@ -202,6 +202,8 @@ def _watch(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: watch.stopping.set())
     with contextlib.ExitStack() as stack:
+        if args.once:
+            watch.tell = stack.enter_context(ministry.progress())
         says: dict[str, Any] = {
             "pid": os.getpid(),
             "since": int(time.time()),

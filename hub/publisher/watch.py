@@ -24,6 +24,7 @@ from typing import Protocol
 from hub.core.errors import HubError, InvalidError, MachineError
 from hub.edge.metrics import Metrics
 from hub.publisher import ledger
+from hub.publisher.courier import Tell
 from hub.publisher.publish import Session
 from hub.publisher.summary import Summary
 from hub.publisher.watch_folder import Folder, Taken
@@ -70,6 +71,7 @@ class Watch:
     Attributes:
         open: A session of the member; raises while another holds the spool.
         listings: Where refused rows of queries are listed.
+        tell: Progress inside a file or a query.
         clock: Seconds that only go forward.
         waiting: Batches without a receipt.
         failed: Files and queries that were wrong.
@@ -81,6 +83,7 @@ class Watch:
     metrics: Metrics
     listings: Path
     say: Say
+    tell: Tell | None = None
     clock: Callable[[], float] = time.monotonic
     jobs: queue.Queue[Job] = field(default_factory=lambda: queue.Queue(JOBS_MAX))
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -169,7 +172,7 @@ class Watch:
                 self._jobs(session)
                 if self.stopping.is_set() or self.clock() > end:
                     break
-                self._file(folder.take(session, path))
+                self._file(folder.take(session, path, self.tell))
             for query in self._queries:
                 if query.due <= self.clock() and not self.stopping.is_set():
                     self._jobs(session)
@@ -220,7 +223,7 @@ class Watch:
             listing=self.listings / f"{plan.flow.id}.{session.sealer.now_ms()}.sql",
         )
         try:
-            done = poll.run(stopping=self.stopping.is_set)
+            done = poll.run(tell=self.tell, stopping=self.stopping.is_set)
         except HubError as error:
             self.failed += isinstance(error, InvalidError)
             self.troubled |= not isinstance(error, InvalidError)

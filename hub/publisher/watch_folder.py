@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hub.core.errors import HubError, InvalidError, MachineError
+from hub.publisher.courier import Tell
 from hub.publisher.publish import Session
 from hub.publisher.refusals import HEADER, SUFFIX
 from hub.publisher.sources.rows import ROW
@@ -131,7 +132,7 @@ class Folder:
             ) from error
         return found
 
-    def take(self, session: Session, path: Path) -> Taken:
+    def take(self, session: Session, path: Path, tell: Tell | None = None) -> Taken:
         """Spool one file and move it away.
 
         Raises:
@@ -144,7 +145,7 @@ class Folder:
             return self._taken(path, "failed", error=error)
         try:
             publication = session.add(
-                self.plan.flow.id, path, mapping=self.plan.mapping
+                self.plan.flow.id, path, mapping=self.plan.mapping, tell=tell
             )
         except InvalidError as error:
             self._away(path, FAILED, str(error))

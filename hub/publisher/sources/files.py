@@ -28,7 +28,10 @@ FORMS = ("csv", "jsonl", "paxlst", "xlsx")
 """Forms of files; each is read by the module of its name."""
 
 _OBJECT = re.compile(rb"\s*(?:\{|\[\s*[\[{])")
-_INTERCHANGE = re.compile(rb"UNA[^\w\s]{2}|UN[BH][^\w\s]\w{1,14}[^\w\s]")
+_INTERCHANGE = re.compile(
+    rb"UNA[^\w\s]{2}[.,]|UNB\+[A-Z]{4}:\d|UNH\+[^+]{1,14}\+[A-Z]{6}:"
+)
+"""Narrow, because a register may hold ``UNB`` as a name or a code."""
 _ZIP = b"PK\x03\x04"
 _FOREIGN = (
     (

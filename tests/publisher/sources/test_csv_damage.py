@@ -138,3 +138,14 @@ def test_a_declared_form_is_believed(tmp_path: Path) -> None:
         taken(path, said=Said(form="xlsx"))
     with pytest.raises(InvalidError, match="cannot be read: No such file"):
         files.read(tmp_path / "b.csv", flow())
+
+
+def test_names_do_not_make_a_list(tmp_path: Path) -> None:
+    """A register may hold the tags of EDIFACT as names; what it is stays CSV."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"{TOP}\nUNB,UNH,1990-02-01,3\nUNA,{{,1990-02-01,3\n")
+
+    rows, _ = taken(path)
+
+    assert files.tell(path) == "csv"
+    assert [one["record_id"] for one in rows] == ["UNB", "UNA"]
