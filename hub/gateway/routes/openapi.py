@@ -131,7 +131,12 @@ def responses(
         errors: Media types of a refusal.
         empty: Whether 204 says that there is nothing.
     """
-    kinds = {one.content_type: {"schema": {"type": "string"}} for one in formats}
+    kinds = {
+        one.content_type: {
+            "schema": {"type": "object" if one.suffix == "json" else "string"}
+        }
+        for one in formats
+    }
     found: dict[int | str, dict[str, Any]] = {
         200: {"description": "What was asked for", "content": kinds},
         304: {"description": "What the client has is still so"},
