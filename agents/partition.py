@@ -257,7 +257,8 @@ class Partition:
     def stop(self, error: str) -> None:
         """Stop and wait for a person."""
         self.condition = Condition.STOPPED
-        self.error = error
+        # What is wrong with an origin is told of whom it stops.
+        self.error = error if self.name in error else f"{self.name}: {error}"
         self._clear()
 
     def wait(self, error: str, wants: bytes) -> None:
