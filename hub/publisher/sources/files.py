@@ -29,7 +29,7 @@ FORMS = ("csv", "jsonl", "paxlst", "xlsx")
 
 _OBJECT = re.compile(rb"\s*(?:\{|\[\s*[\[{])")
 _INTERCHANGE = re.compile(
-    rb"UNA[^\w\s]{2}[.,]|UNB\+[A-Z]{4}:\d|UNH\+[^+]{1,14}\+[A-Z]{6}:"
+    rb"UNA[^\w\s]{2}[.,]\W{1,3}\s*UN[BGH]|UNB\+[A-Z]{4}:\d|UNH\+[^+]{1,14}\+[A-Z]{6}:"
 )
 """Narrow, because a register may hold ``UNB`` as a name or a code."""
 _ZIP = b"PK\x03\x04"
