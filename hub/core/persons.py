@@ -3,7 +3,7 @@
 Rules (design: identity; delivery, rule 9):
 
 - A *signature* is a distinct set of person keys, made at intake; records that agree
-  in all keys share one. Its *entries* are tier (1 byte) and key (16 bytes); tier 0 is
+  in all keys share one. Its *entries* are tier (1 byte) and key (10 bytes); tier 0 is
   a valid personal number, a higher tier is weaker evidence.
 - A key held by more signatures than :attr:`Rules.cap` is *hot* and joins nobody: it
   says "common", not "same".
@@ -25,7 +25,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-ENTRY_SIZE = 17
+ENTRY_SIZE = 11
 SIGNATURE_SIZE = 12
 """Of the 16 bytes intake makes: 96 bits tell a billion key sets apart."""
 
@@ -183,7 +183,7 @@ def _holders(
 
 def fallback(members: Iterable[bytes]) -> bytes:
     """The mark of a person without a key of its own."""
-    return (bytes((TIER_NONE,)) + min(members)).ljust(ENTRY_SIZE, b"\0")
+    return bytes((TIER_NONE,)) + min(members)[: ENTRY_SIZE - 1]
 
 
 class Forest:

@@ -6,7 +6,8 @@ Rules (design: delivery, rules 1 and 2):
 - The runtime turns ``overlay.pending`` into one atomic batch, together with the input
   position, after every output is acknowledged.
 - Keys are bytes; the first byte is the kind of the entry (one letter, listed in the
-  module that owns it). Kind ``@`` belongs to the runtime, ``#`` to coverage.
+  module that owns it). Kind ``@`` belongs to the runtime, ``#`` to coverage; capital
+  letters are for entries that are hashes and nothing else (:mod:`hub.edge.tables`).
 """
 
 from __future__ import annotations

@@ -273,7 +273,7 @@ def test_signature_stays_while_a_record_has_it() -> None:
         """Records 1 and 3 have two keys, 5 has one of them and 7 the other."""
 
         def content(self, row: Row, flow: str) -> dict[str, Any]:
-            both = [bytes((1,)) + b"a" * 16, bytes((1,)) + b"b" * 16]
+            both = [bytes((1,)) + b"a" * 10, bytes((1,)) + b"b" * 10]
             own = {5: both[:1], 7: both[1:]}.get(row.record, both)
             keys = {"keys": b"".join(own), "sig": stream.sixteen(own)}
             return World.content(self, row, flow) | keys

@@ -21,7 +21,7 @@ Signatures = Mapping[bytes, bytes]
 
 def entry(tier: int, number: int) -> bytes:
     """One person key."""
-    return bytes((tier,)) + number.to_bytes(16, "big")
+    return bytes((tier,)) + number.to_bytes(persons.ENTRY_SIZE - 1, "big")
 
 
 def keys(*pairs: tuple[int, int]) -> bytes:
@@ -175,9 +175,10 @@ class Registered:
                 self.active, hot, self.rules
             ).items()
         }
-        stored = Overlay(self.memory).scan(b"s")
+        stored = Overlay(self.memory).scan(b"S")
 
-        assert {key[1:]: value[:18] for key, value in stored} == heads
+        size = register.HEAD_SIZE
+        assert {key[1:]: value[:size] for key, value in stored} == heads
         assert {sign: register.person_in(head) for sign, head in heads.items()} == (
             expected
         )

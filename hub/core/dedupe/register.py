@@ -2,8 +2,8 @@
 
 State, by kind of entry (keys are the letter and what follows):
 
-- ``s`` signature → what its closure is (1 byte), mark (17), packed keys;
-- ``k`` entry → its signatures, at most the cap of them, or, once it is hot, how many;
+- ``S`` signature → what its closure is (1 byte), mark (11), packed keys;
+- ``K`` entry → its signatures, at most the cap of them, or, once it is hot, how many;
 - ``o`` entry, signature → empty: who holds a hot key, needed when it cools down.
 
 Rules:
@@ -15,7 +15,7 @@ Rules:
   belongs to it. Only the rest is recomputed, closure by closure.
 - Holders of one key that is not hot share a closure, so one of them stands for all.
 
-Bound: the cap is one of an entry of kind ``k``; a closure has no bound but what the
+Bound: the cap is one of an entry of kind ``K``; a closure has no bound but what the
 keys give. Keys that many different people share do not belong into intake.
 """
 
@@ -26,6 +26,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hub.core.dedupe.desk import Desk
+from hub.core.dedupe.newcomers import HOLDERS, SIGNATURES, arrive
 from hub.core.persons import (
     CONTESTED,
     ENTRY_SIZE,
@@ -41,7 +42,7 @@ from hub.core.persons import (
     placings,
 )
 
-SIGNATURES, HOLDERS, CROWDS = b"s", b"k", b"o"
+CROWDS = b"o"
 HEAD_SIZE = 1 + ENTRY_SIZE
 HOT_SIZE = 5
 assert HOT_SIZE % SIGNATURE_SIZE  # noqa: S101 - a count never looks like a list
@@ -108,28 +109,34 @@ class _Revising:
         removed: Mapping[bytes, bytes],
         rules: Rules,
     ) -> None:
+        arrival = arrive(desk, added, rules)
         self.desk = desk
         self.rules = rules
         self.full = rules.cap * SIGNATURE_SIZE
-        self.added = {sign: entries_of(keys) for sign, keys in added.items()}
-        self.packed = added
+        self.added = {sign: entries_of(keys) for sign, keys in arrival.others.items()}
+        self.packed = arrival.others
         self.removed = removed
-        self.lists: dict[bytes, bytes] = {}
+        self.lists = arrival.lists
         self.forest = Forest()
         self.met: set[bytes] = set()
         self.seeds: set[bytes] = set()
         self.heads: dict[bytes, bytes] = {}
         self.joined: set[bytes] = set()
         self.kept: set[bytes] = set()
-        self.result = Revision()
+        self.result = Revision(persons=arrival.persons)
+        self.result.counts["created"] = len(arrival.persons)
 
     def run(self) -> Revision:
-        """Lists first, then the quick cases, then closures."""
+        """Newcomers first, then lists, then the quick cases, then closures."""
+        if self.added or self.removed:
+            self._revise()
+        return self.result
+
+    def _revise(self) -> None:
         leaving = {
             sign: entries_of(entry[HEAD_SIZE:]) for sign, entry in self.removed.items()
         }
         self._load(entry for keys in leaving.values() for entry in keys)
-        self._load(entry for keys in self.added.values() for entry in keys)
         for signature, entries in leaving.items():
             self._withdraw(signature, entries)
         for signature, entries in self.added.items():
@@ -145,7 +152,6 @@ class _Revising:
             if signature in self.joined:
                 self.kept.add(self.result.persons[signature])
         self._count(old)
-        return self.result
 
     def _load(self, entries: Iterable[bytes]) -> None:
         lists = self.lists
@@ -306,7 +312,8 @@ class _Revising:
         counts["split"] += len(pairs) - len(before)
         ended = {person_in(entry) for entry in self.removed.values()}
         counts["ended"] += len(ended - before)
-        counts["created"] += len(set(self.result.persons.values()) - after - self.kept)
+        mine = {self.result.persons[signature] for signature in self.heads}
+        counts["created"] += len(mine - after - self.kept)
 
 
 def _split(holders: bytes) -> list[bytes]:

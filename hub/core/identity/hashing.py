@@ -2,8 +2,9 @@
 
 Rules (design §5):
 
-- HMAC-SHA-256 truncated to 128 bits; the HMAC key is derived (HKDF) from the domain's
-  secret and a label, so a hash of one use or domain says nothing in another.
+- HMAC-SHA-256 truncated to 128 bits, person keys to 80 (:data:`KEY_BYTES`); the HMAC
+  key is derived (HKDF) from the domain's secret and a label, so a hash of one use or
+  domain says nothing in another.
 - A tuple is encoded with length prefixes, ``3:abc2:de``: two different tuples never
   encode alike, whatever the texts hold.
 - :func:`keyed` of a tuple with an empty component is null: a composite that lacks a
@@ -22,6 +23,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 HASH_BYTES = 16
+KEY_BYTES = 10
+"""Of a person key, of which state holds many: among a billion of one composite two
+people share one with a chance of one in two million."""
+
 SECRET_BYTES_MIN = 32
 
 
@@ -38,9 +43,12 @@ def keyed(secret: bytes, label: str, columns: Sequence[pl.Expr]) -> pl.Expr:
     return keyed_hex(secret, label, columns).str.decode("hex")
 
 
-def keyed_hex(secret: bytes, label: str, columns: Sequence[pl.Expr]) -> pl.Expr:
-    """:func:`keyed` as 32 hex digits, for hashes that become part of a longer value."""
-    return _hashed(secret, label, [part for one in columns for part in _prefixed(one)])
+def keyed_hex(
+    secret: bytes, label: str, columns: Sequence[pl.Expr], size: int = HASH_BYTES
+) -> pl.Expr:
+    """:func:`keyed` in hex, `size` bytes of it, to become part of a longer value."""
+    parts = [part for one in columns for part in _prefixed(one)]
+    return _hashed(secret, label, parts, size)
 
 
 def keyed_whole(secret: bytes, label: str, columns: Sequence[pl.Expr]) -> pl.Expr:
@@ -58,9 +66,11 @@ def _prefixed(column: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
     return text.str.len_bytes().cast(pl.String), pl.lit(":"), text
 
 
-def _hashed(secret: bytes, label: str, parts: Sequence[pl.Expr]) -> pl.Expr:
+def _hashed(
+    secret: bytes, label: str, parts: Sequence[pl.Expr], size: int = HASH_BYTES
+) -> pl.Expr:
     """Truncated HMAC of the joined parts, in hex; null if a part is."""
     # The plugin takes its key as text; 64 hex digits fill exactly one SHA-256 block.
     key = derive(secret, label).hex()
     digest: pl.Expr = plh.concat_str(parts).chash.hmac_sha256(key=key)
-    return digest.str.slice(0, 2 * HASH_BYTES)
+    return digest.str.slice(0, 2 * size)

@@ -10,7 +10,7 @@ Rules (design §5):
   versions of one, ever make the same key.
 - A row without any composite is its own person: one entry of tier :data:`LONE`.
 
-Output columns: ``keys`` = entries of tier byte ‖ 16 bytes, sorted, unique; ``sig`` =
+Output columns: ``keys`` = entries of tier byte ‖ 10 bytes, sorted, unique; ``sig`` =
 keyed hash of ``keys``, by which dedupe knows a key set it has seen.
 """
 
@@ -23,7 +23,7 @@ from hub.core.identity.composites import Component, Composite, Linkage
 from hub.core.identity.forms import FORMS
 
 LONE = 0xFF
-ENTRY_BYTES = 1 + hashing.HASH_BYTES
+ENTRY_BYTES = 1 + hashing.KEY_BYTES
 
 
 def with_keys(frame: pl.DataFrame, linkage: Linkage, secret: bytes) -> pl.DataFrame:
@@ -36,7 +36,8 @@ def with_keys(frame: pl.DataFrame, linkage: Linkage, secret: bytes) -> pl.DataFr
     entries = [_entry(composite, secret) for composite in linkage.composites]
     joined = prepared.select(pl.concat_str(entries, ignore_nulls=True)).to_series()
     if (joined == "").any():
-        lone = pl.lit(f"{LONE:02x}") + pl.col("record").bin.encode("hex")
+        record = pl.col("record").bin.head(hashing.KEY_BYTES)
+        lone = pl.lit(f"{LONE:02x}") + record.bin.encode("hex")
         joined = joined.zip_with(joined != "", frame.select(lone).to_series())
     made = pl.DataFrame({"keys": joined}).select(
         pl.col("keys").str.decode("hex"),
@@ -67,4 +68,5 @@ def _entry(composite: Composite, secret: bytes) -> pl.Expr:
     """Tier and key of one composite in hex; null where a component is."""
     components = [pl.col(component.text) for component in composite.components]
     tier = pl.lit(f"{composite.tier:02x}")
-    return tier + hashing.keyed_hex(secret, f"person/{composite.text}", components)
+    label = f"person/{composite.text}"
+    return tier + hashing.keyed_hex(secret, label, components, hashing.KEY_BYTES)
