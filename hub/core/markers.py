@@ -27,7 +27,6 @@ from dataclasses import dataclass, field
 
 import ormsgpack
 
-from hub.core.bundle import NONE
 from hub.core.ending import Absent, Ending
 from hub.core.held import Queues
 from hub.core.log import Coordinate
@@ -147,8 +146,6 @@ class Alignment:
 
     def join(self, old: bytes, new: bytes, clock_ms: int) -> None:
         """Block the sources that bundle `new` has and `old` had not."""
-        if old == NONE:
-            return
         joining = self._rules.expected(new) - self._rules.expected(old)
         if joining:
             name = _JOIN + new

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hub.core import blocks
 from hub.core.avro import polars_schema
 from hub.core.blocks import InternalKey, Part
-from hub.core.bundle import only
+from hub.core.bundle import NONE, only
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.dedupe import Dedupe, active_facts, flows
 from hub.core.ending import Ending
@@ -159,6 +159,7 @@ class Lane:
     partition: int = 0
     offset: int = -1
     start: Coordinate = START
+    config: bytes = NONE
 
     @property
     def source(self) -> Source:
@@ -197,7 +198,7 @@ class Lane:
             stage="intake",
             source=self.source,
             start=self.start,
-            config=bytes(32),
+            config=self.config,
             generation=0,
             key=RECORDS_KEY,
             entropy=bytes,
