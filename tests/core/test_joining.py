@@ -36,7 +36,8 @@ class Joined(Lane):
     @property
     def source(self) -> Source:
         """The ministry partition."""
-        return replace(Lane.source.__get__(self), topic="ministry.mfa.crossing")
+        own: Source = Lane.source.__get__(self)
+        return replace(own, topic="ministry.mfa.crossing")
 
 
 class Event(NamedTuple):
