@@ -130,11 +130,11 @@ class Shelf:
 
     copies: list[Copy] = field(default_factory=list)
 
-    def add(self, copy: Copy) -> None:
-        """Keep one more; the oldest go."""
+    def add(self, copy: Copy, floor: int = 0) -> None:
+        """Keep one more; the oldest go, and those from which nobody could go on."""
         others = [one for one in self.copies if one.offset != copy.offset]
         found = sorted([copy, *others], key=lambda one: -one.offset)
-        self.copies = found[:KEPT]
+        self.copies = [one for one in found[:KEPT] if one.offset + 1 >= floor]
 
     def rot(self) -> bool:
         """The newest one is damaged; false if there is none to fall back to."""
@@ -231,10 +231,18 @@ class Checkpoints:
     """Stands in for the module :mod:`hub.edge.checkpoints`."""
 
     @staticmethod
-    def take(state: SimState, place: Place, *, offset: int, log: str) -> None:
-        """Copy a state to its shelf."""
+    def take(
+        state: SimState, place: Place, *, offset: int, log: str, floor: int = 0
+    ) -> None:
+        """Copy a state to its shelf; there is always room here."""
         state.check()
-        place.shelf.add(Copy(offset=offset, log=log, entries=state.kept.copy()))
+        copy = Copy(offset=offset, log=log, entries=state.kept.copy())
+        place.shelf.add(copy, floor)
+
+    @staticmethod
+    def claimed(place: Place) -> list[int]:
+        """Offsets of all of them, intact or not, newest first."""
+        return [one.offset for one in place.shelf.copies]
 
     @staticmethod
     def kept(place: Place) -> list[Copy]:

@@ -18,7 +18,6 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -146,6 +145,9 @@ class Host:
         self.runtime = SimRuntime(
             whole, cast("Any", self.stage), held, whole.metrics, limits
         )
+        # It would also beat, measure and serve; only what decides anything is called.
+        self.heart = Heart.__new__(Heart)
+        self.heart._runtime = self.runtime
         self.mender = Mender(self.runtime, cast("Any", self.machine.requests))
 
     # What a task asks of its process.
@@ -187,10 +189,10 @@ class Host:
             if tp in self.fetches:
                 self.fetches[tp] = offset
 
-    async def earliest_offsets(self, tp: TP) -> dict[TP, int]:
-        """Where a log begins."""
-        await Pause("ask start")
-        return {tp: self.broker.logs[tp].start}
+    async def earliest_offsets(self, *tps: TP) -> dict[TP, int]:
+        """Where logs begin."""
+        await Pause("ask starts")
+        return {tp: self.broker.logs[tp].start for tp in tps}
 
     async def highwaters(self, *tps: TP) -> dict[TP, int]:
         """Where logs end."""
@@ -252,15 +254,13 @@ class Host:
         """
         if word in self.busy or (word != "learn" and not self.fetches):
             return False
-        # The heart would also beat, measure and serve; only these decide anything.
-        heart = cast("Any", SimpleNamespace(_runtime=self.runtime, _answered=0.0))
         whole = cast("Any", self)
         Task.current = self
         work = {
             "learn": self._learn,
             "tell": lambda: group.tell(whole, self.runtime.partitions.values()),
-            "copy": lambda: Heart._copy(heart),
-            "look": lambda: Heart._ends(heart),
+            "copy": self.heart._copy,
+            "look": self.heart._ends,
             "mend": self.mender.look,
         }[word]
         self.start(self._busy(word, work)).run()
