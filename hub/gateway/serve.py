@@ -35,6 +35,8 @@ from hub.gateway.doors import Doors
 from hub.gateway.feed import Feed
 from hub.gateway.gateway import Gateway
 from hub.gateway.lookup import Lookup
+from hub.gateway.registrar import Registrar, Registry
+from hub.gateway.routes.registry import entries
 from hub.gateway.settings import HOST
 from hub.gateway.store import Store
 
@@ -91,6 +93,9 @@ def main(argv: list[str] | None = None) -> int:
         gate.log_to(settings.home.logs / "gateway-access.jsonl")
         feed = Feed(settings, gateway, store)
         feed.start()
+        if gateway.settings.registry:
+            ours = entries(gateway.catalogue).values()
+            Registrar(Registry(gateway.settings.registry), ours).start()
         asyncio.run(_serve(settings, gateway, feed, args.port))
     except HubError as error:
         _log.error("the gateway cannot serve: %s", error)

@@ -28,7 +28,6 @@ class GatewaySettings:
         per_second: Requests that refill a caller's measure; 0: no limit.
         burst: Requests at once.
         registry: URL of a schema registry that is to hold our schemas; empty: none.
-        public_url: How members reach us, for links; empty: as they asked.
     """
 
     tls_host: str = HOST
@@ -36,7 +35,6 @@ class GatewaySettings:
     per_second: float = 100
     burst: float = 400
     registry: str = ""
-    public_url: str = ""
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> GatewaySettings:
@@ -52,7 +50,6 @@ def from_environment(environ: Mapping[str, str] | None = None) -> GatewaySetting
         per_second=_number(values, "KERWEN_GATEWAY_RATE", 100, 1e6),
         burst=_number(values, "KERWEN_GATEWAY_BURST", 400, 1e6),
         registry=_url(values, "KERWEN_REGISTRY"),
-        public_url=_url(values, "KERWEN_GATEWAY_URL"),
     )
 
 
