@@ -38,6 +38,7 @@ from hub.trials.chaos.watcher import Watcher
 from hub.trials.sample.write import write
 
 SUBSCRIBER = "iom"
+READY_SECONDS_MAX = 300.0
 CYCLE_SECONDS = 7.0
 """What a cycle takes, about: so much is published that it lasts."""
 
@@ -65,6 +66,7 @@ def run(settings: Settings, trial: Trial, tell: Tell) -> Outcome:
         workers={"release": 1} | dict.fromkeys(SHARED, 2),
         module=trial.module,
         quick=True,  # the broker is started again and again
+        ready_seconds=READY_SECONDS_MAX,
     )
     with (
         volume.at(settings.home.state) as disk,

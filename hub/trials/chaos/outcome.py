@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hub.trials.chaos.checker.evidence import Finding
 from hub.trials.chaos.faults import KINDS
 
-RECOVER_SECONDS_MAX = 300.0
+RECOVER_SECONDS_MAX = 600.0
 """Far beyond what is meant to be: the report says how long it took."""
 
 QUIET_SECONDS_MAX = 600.0
