@@ -2,8 +2,8 @@
 
 Rules:
 
-- The step, the overlay and the state are those of the agent; only the broker is missing.
-  Chunks are as large as the runtime makes them.
+- The step, the overlay and the state are those of the agent; only the broker is not
+  there. Chunks are as large as the runtime makes them.
 - Rows are made in another process and come through a pipe, so the memory measured is
   that of a worker.
 - Processor seconds are those of the whole process, with RocksDB's own threads beside:
@@ -27,22 +27,22 @@ from typing import Any
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
-import numpy as np  # noqa: E402 - the column library reads the variable at its import
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: E402
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
 )
 
-from benchmarks.resolver.world import World, mixed  # noqa: E402
-from hub.core import bundle  # noqa: E402
-from hub.core.blocks import InternalKey  # noqa: E402
-from hub.core.catalogue.model import Domain  # noqa: E402
-from hub.core.dedupe import Dedupe, flows  # noqa: E402
-from hub.core.keys import KeyRegistry, SigningKey  # noqa: E402
-from hub.core.log import Incoming, Source  # noqa: E402
-from hub.core.state import Overlay  # noqa: E402
-from hub.core.topics import records_topic  # noqa: E402
-from hub.edge.files import read_catalogue  # noqa: E402
-from hub.edge.state import Budget, State, open_state  # noqa: E402
+from benchmarks.resolver.world import World, mixed
+from hub.core import bundle
+from hub.core.blocks import InternalKey
+from hub.core.catalogue.model import Domain
+from hub.core.dedupe import Dedupe, flows
+from hub.core.keys import KeyRegistry, SigningKey
+from hub.core.log import Incoming, Source
+from hub.core.state import Overlay
+from hub.core.topics import records_topic
+from hub.edge.files import read_catalogue
+from hub.edge.state import Budget, State, open_state
 
 FLOW = "border_crossing"
 KEY = InternalKey(key_id="records-1", secret=b"r" * 32)
@@ -61,9 +61,7 @@ def make(pipe: Connection, plan: list[Step], persons: int, rows: int) -> None:
         tiers=[c.tier for c in catalogue.linkage[Domain.MOBILITY].composites],
         source=Source(topic=f"ministry.sms.{FLOW}", partition=0, log=b"m" * 16),
         key=KEY,
-        config=bundle.Bundle(
-            catalogue=catalogue, registry=KeyRegistry(keys={})
-        ).digest,
+        config=bundle.Bundle(catalogue=catalogue, registry=KeyRegistry(keys={})).digest,
     )
     seen = 0
     for kind, count in plan:

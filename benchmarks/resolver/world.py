@@ -83,7 +83,7 @@ class World:
     start: Coordinate = START
 
     def blocks(self, persons: Numbers, kind: str) -> list[bytes]:
-        """Sealed blocks with one row of each person; more than one if they are large."""
+        """Sealed blocks, a row of each person; more than one if they are large."""
         count = len(persons)
         keys, signatures = self._keys(persons, renewed=kind == "renewed")
         numbers = np.arange(self.records, self.records + count, dtype=np.uint64)
@@ -121,7 +121,9 @@ class World:
             packed[:, place, 0] = tier
             packed[:, place, 1:] = sixteen(persons, salt)[:, : ENTRY_SIZE - 1]
             share = SHARES.get(tier, 1.0)
-            there[:, place] = mixed(persons, 1_000 + tier) % np.uint64(100) < share * 100
+            there[:, place] = (
+                mixed(persons, 1_000 + tier) % np.uint64(100) < share * 100
+            )
         rows = [packed[row][there[row]].tobytes() for row in range(count)]
         return rows, sixteen(persons, 90 if renewed else 91)
 
