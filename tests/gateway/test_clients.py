@@ -10,6 +10,7 @@ import httpx
 import pandas as pd
 import pytest
 import sdmx
+import sdmx.reader.xml.v30  # it cannot be loaded once that of 2.1 was used
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
