@@ -253,7 +253,7 @@ def test_a_spool_of_the_first_version_goes_on(
             spool.connection.execute(
                 "INSERT INTO lanes VALUES (?, ?, 0, ?, 1)", (lane, FLOW, bytes(32))
             )
-    with pytest.raises(Exception, match="brings it to 2"):
+    with pytest.raises(Exception, match="brings it to 3"):
         Spool.open(path, write=False)
     with desk.session() as session:
         done = session.publish(FLOW, tmp_path / "a.csv")
