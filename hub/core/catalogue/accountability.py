@@ -89,9 +89,9 @@ they are kept by agreement only and are the first to go when an agreement is ren
 _RIGHTS = """\
 ## Rights of people
 A request goes to the ministry that holds the record: it alone can find it, by its
-record id. `kerwen receipts find` shows what was sent and when, a cancellation takes it
-out of every figure of the next vintage, and the signed statement of that cancellation
-is the proof. The hub itself cannot look a person up: it holds no name and no number.
+record id. Its receipts show what was sent and when, a cancellation takes the record out
+of every figure of the next vintage, and the signed statement of that cancellation is
+the proof. The hub itself cannot look a person up: it holds no name and no number.
 """
 
 _RECORD = """\
