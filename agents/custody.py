@@ -5,7 +5,8 @@ Rules (design: delivery, rule 4):
 - A state is opened in a thread; while another worker holds it, a new owner tries again
   until it lets go. A stopped process holds its states until it is woken or killed.
 - A full disk is waited for in the same way: a person makes room, not a restart.
-- A state that is lost comes back from its newest intact checkpoint (rule 11).
+- A state that is lost comes back from its newest intact checkpoint (rule 11), and so
+  does one that another worker has left behind: the log may no longer reach back to it.
 - Whoever gives a partition away shuts its state before the group hears of it.
 """
 
@@ -18,7 +19,8 @@ from functools import partial
 from pathlib import Path
 
 from agents.partition import Condition, Partition
-from hub.core.errors import RetriableError
+from hub.core import guard
+from hub.core.errors import LogError, RetriableError
 from hub.edge import checkpoints
 from hub.edge.state import Budget, State, folder_name, open_state
 
@@ -85,7 +87,40 @@ class Custody:
         folder = self._folder / folder_name(one.tp.topic, one.tp.partition)
         if not folder.exists():
             self._restore(one, folder)
+        state = open_state(folder, self._budget)
+        newer = None if state is None else self._newer(one, state)
+        if state is None or newer is None:
+            return state
+        logger.warning(
+            "%s: another worker went on from here; its checkpoint at offset %d takes"
+            " the place of this state",
+            one.name,
+            newer.offset,
+        )
+        state.close()
+        checkpoints.supersede(newer, folder)
         return open_state(folder, self._budget)
+
+    def _newer(self, one: Partition, state: State) -> checkpoints.Checkpoint | None:
+        """A checkpoint of the same log that has come further than a state."""
+        shelf = self._shelf(one)
+        (stored,) = state.get_many([guard.POSITION_KEY])
+        try:
+            position = None if stored is None else guard.decode_position(stored)
+        except LogError:
+            return None  # said when it is loaded
+        reached = -1 if position is None else position.offset
+        if all(offset <= reached for offset in checkpoints.claimed(shelf)):
+            return None
+        logs = None if position is None else {position.log.hex()}
+        return next(
+            (
+                found
+                for found in checkpoints.kept(shelf)
+                if found.offset > reached and (logs is None or found.log in logs)
+            ),
+            None,
+        )
 
     def _restore(self, one: Partition, folder: Path) -> None:
         shelf = self._shelf(one)

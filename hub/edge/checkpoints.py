@@ -8,7 +8,8 @@ Rules (design: delivery, rule 11):
 - The newest :data:`KEPT` stay; the log must reach back to the oldest of them. So a
   shelf takes at most KEPT + 1 times the size of its state, and one is only begun where
   there is room for it.
-- A state that exists is never overwritten.
+- A state that exists is never overwritten. One that another worker has left behind is
+  put aside, and its newer checkpoint takes its place.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ ROOM_BYTES = 256 << 20
 
 MANIFEST = "manifest.json"
 _PARTIAL = ".partial"
+_STALE = ".stale"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,15 @@ def restore(checkpoint: Checkpoint, folder: Path) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copytree(checkpoint.folder, partial, ignore=shutil.ignore_patterns(MANIFEST))
     partial.rename(folder)
+
+
+def supersede(checkpoint: Checkpoint, folder: Path) -> None:
+    """Put a checkpoint in the place of an older state; that one is kept beside it."""
+    aside = folder.with_name(folder.name + _STALE)
+    shutil.rmtree(aside, ignore_errors=True)
+    # Killed in between there is no state, and the next start restores one.
+    folder.rename(aside)
+    restore(checkpoint, folder)
 
 
 def _room(draft: Path, shelf: Path) -> None:

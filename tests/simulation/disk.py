@@ -250,6 +250,12 @@ class Checkpoints:
         return [one for one in place.shelf.copies if one.intact]
 
     @staticmethod
+    def supersede(found: Copy, place: Place) -> None:
+        """Put one in the place of an older state."""
+        del place.disk.states[place.name]
+        Checkpoints.restore(found, place)
+
+    @staticmethod
     def restore(found: Copy, place: Place) -> None:
         """Put one where there is no state."""
         assert not place.exists()
