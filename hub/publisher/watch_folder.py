@@ -18,10 +18,11 @@ from __future__ import annotations
 import csv
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hub.core.errors import HubError, InvalidError, MachineError
@@ -34,6 +35,8 @@ from hub.publisher.watch_plan import FolderPlan
 
 DONE, FAILED = "done", "failed"
 ERRORS = ".errors.csv"
+DEVIATIONS = ".deviations.csv"
+"""How often a list was not as its standard says, by whose it is: whom to call."""
 MARK = ".done"
 FILES_MAX = 1_000
 """Files taken in one look; the others wait for the next."""
@@ -119,7 +122,7 @@ class Folder:
                 for entry in entries:
                     name = entry.name.lower()
                     if name.startswith((".", "~")) or name.endswith(
-                        (*_UNFINISHED, MARK, SUFFIX, ERRORS)
+                        (*_UNFINISHED, MARK, SUFFIX, ERRORS, DEVIATIONS)
                     ):
                         continue
                     with suppress(FileNotFoundError):
@@ -159,7 +162,7 @@ class Folder:
         status = path.stat()
         if before is not None and before[:2] != (status.st_size, status.st_mtime_ns):
             return self._taken(path, "changed", summary=summary)
-        self._away(path, DONE)
+        self._away(path, DONE, deviations=summary.source.deviations)
         return self._taken(path, "known" if known else "done", summary=summary)
 
     def _deaths(self, path: Path) -> int:
@@ -196,7 +199,13 @@ class Folder:
             error=error,
         )
 
-    def _away(self, path: Path, where: str, error: str = "") -> None:
+    def _away(
+        self,
+        path: Path,
+        where: str,
+        error: str = "",
+        deviations: Mapping[tuple[str, str], int] = MappingProxyType({}),
+    ) -> None:
         """Move a file, then its list of refused rows and its mark."""
         listed = path.with_name(path.name + SUFFIX)
         try:
@@ -209,6 +218,8 @@ class Folder:
                 path.rename(target)
             if listed.exists():
                 listed.rename(target.with_name(target.name + ERRORS))
+            if deviations:
+                _count(target.with_name(target.name + DEVIATIONS), deviations)
             path.with_name(path.name + MARK).unlink(missing_ok=True)
             (path.parent / READING).unlink(missing_ok=True)
         except OSError as failed:
@@ -247,3 +258,16 @@ def _explain(path: Path, error: str) -> None:
         writer.writerow(HEADER)
         what, _, mend = error.partition("; ")
         writer.writerow((1, 1, ROW, what, mend))
+
+
+def _count(path: Path, deviations: Mapping[tuple[str, str], int]) -> None:
+    """Deviations by carrier and kind."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("carrier", "kind", "count"))
+        writer.writerows(
+            (carrier, kind, number)
+            for (kind, carrier), number in sorted(
+                deviations.items(), key=lambda one: (one[0][1], one[0][0])
+            )
+        )

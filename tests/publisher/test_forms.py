@@ -145,3 +145,41 @@ def test_quiet_dataflows_show_no_numbers(desk: Any, tmp_path: Path) -> None:
     exposed = watch.metrics.text().decode()
     assert "kerwen_files_total" in exposed
     assert "kerwen_rows_total{" not in exposed
+
+
+def test_deviations_lie_beside_their_list(desk: Any, tmp_path: Path) -> None:
+    """By carrier and kind, for whoever calls the carrier; nothing of a person."""
+    flow = desk.catalogue.dataflows["passenger_flow"]
+    text = (ROOT / "docs/examples/paxlst.toml").read_text("utf-8")
+    place = tmp_path / "in"
+    place.mkdir()
+    plan = FolderPlan(
+        path=place,
+        flow=flow,
+        marked=True,
+        keep=False,
+        mapping=mapping.load(text, "paxlst.toml", flow),
+    )
+    (place / "a.edi").write_text(interchange(message([person(sex="Q")])))
+    (place / "a.edi.done").touch()
+    watch = Watch(
+        plan=Plan(member="sms", folders=(plan,)),
+        open=desk.session,
+        metrics=Metrics(STAGE),
+        listings=tmp_path,
+        say=lambda _: None,
+    )
+
+    watch.round()
+
+    [left] = (place / "done").iterdir()
+    assert left.name == "a.edi.deviations.csv"
+    assert left.read_text().splitlines() == [
+        "carrier,kind,count",
+        "T5,reservation_data_left_out,5",
+        "T5,sex_code_unknown,1",
+    ]
+    exposed = watch.metrics.text().decode()
+    assert 'kerwen_deviations_total{dataflow="passenger_flow"' in exposed
+    assert 'reason="sex_code_unknown"' in exposed
+    assert "T5" not in exposed

@@ -18,6 +18,7 @@ from hub.publisher.sources.rows import Said
 from tests.publisher.sources.book import (
     HEADER,
     MAIN,
+    OFFICE,
     book,
     good,
     header,
@@ -403,6 +404,24 @@ def test_phonetic_runs_and_prefixes_change_nothing(tmp_path: Path) -> None:
     assert [(one["record_id"], one["family_name"]) for one in rows] == [
         ("7", "KARIMOVA")
     ]
+
+
+def test_the_strict_edition_of_the_standard_is_read(tmp_path: Path) -> None:
+    """Other namespaces, and dates as texts of ISO 8601."""
+    day = '<c r="C2" s="1" t="d"><v>1990-02-01T00:00:00</v></c>'
+    content = parts(
+        {"Data": sheet(header(), row(2, inline("A2", "1"), inline("B2", "X"), day))}
+    )
+    strict = "http://purl.oclc.org/ooxml/"
+    for name, text in content.items():
+        content[name] = text.replace(MAIN, f"{strict}spreadsheetml/main").replace(
+            OFFICE, f"{strict}officeDocument/relationships"
+        )
+
+    rows, rejected = taken(write(tmp_path / "a.xlsx", content))
+
+    assert rejected == []
+    assert rows[0]["birth_date"] == DAY
 
 
 def test_memory_does_not_grow_with_the_sheet(tmp_path: Path) -> None:
