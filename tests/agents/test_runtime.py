@@ -287,7 +287,7 @@ def test_a_refusal_stops_the_partition_and_nothing_else(tmp_path: Path) -> None:
 
     assert asyncio.run(story()) == (
         Condition.STOPPED,
-        "another log",
+        "t/0: another log",
         {PLACE},
         [],
     )
