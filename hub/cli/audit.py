@@ -252,6 +252,11 @@ def _sentence(one: Difference) -> str:
             f"batches {one.first} to {one.last} of a lane were signed and are not in "
             f"{one.source} ({age})"
         )
+    if one.where == "cut":
+        return (
+            f"{one.source} ends before offset {one.last + 1}, up to which {one.into} "
+            f"covers it: bring its log back from a replica or a backup ({age})"
+        )
     if one.where in ("rows", "facts", "messages"):
         word = "missing" if one.first > 0 else "too many"
         return f"{abs(one.first)} {one.where} {word} ({age})"

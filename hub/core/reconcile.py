@@ -35,8 +35,9 @@ class Difference:
     """Something that is not where it belongs.
 
     Attributes:
-        where: Stage that lacks it; ``log`` for batches that never came; ``rows``,
-            ``facts`` or ``messages`` for sums that disagree.
+        where: Stage that lacks it; ``log`` for batches that never came; ``cut`` for a
+            log that no longer holds what was covered; ``rows``, ``facts`` or
+            ``messages`` for sums that disagree.
         source: Where it comes from, as ``topic/partition``; empty for sums.
         into: The partition that does not cover it; empty where there is one only.
         first: First missing offset (``log``: sequence; sums: how many are missing).
@@ -241,6 +242,17 @@ def _covered(
             first=reached + 1,
             last=position,
             late=late,
+        )
+    else:
+        # Sent before it was written; if nothing is written any more, the log lost its
+        # tail while the state of its reader was lost.
+        yield Difference(
+            where="cut",
+            source=source,
+            into=into,
+            first=position + 1,
+            last=reached,
+            late=position == settled,
         )
 
 

@@ -143,6 +143,20 @@ def test_what_dedupe_lacks_is_named_with_its_range(settled: int, late: bool) -> 
     assert line.state == ("late" if late else "open")
 
 
+@pytest.mark.parametrize(("settled", "late"), [(8, False), (9, True)])
+def test_a_log_that_lost_what_was_covered(settled: int, late: bool) -> None:
+    """Its reader stands still below what the next stage has of it."""
+    into = f"{records_topic('MOBILITY')}/0"
+    name, line, one = only(
+        look(place("covered", ONE, 12, into=into), place("settled", ONE, settled))
+    )
+    assert name == "sms/border_crossing"
+    assert one == Difference(
+        where="cut", source=ONE, into=into, first=10, last=12, late=late
+    )
+    assert line.state == ("late" if late else "open")
+
+
 def test_a_worker_that_is_young_has_no_minute_ago() -> None:
     """Without a settled position nothing is called late."""
     found = look(*moved(14))

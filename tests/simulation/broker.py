@@ -20,14 +20,24 @@ from faust.types import TP
 
 from hub.core.log import Incoming, Send
 
+AGAIN_MS = 1_000_000
+"""When logs are made again: no run lasts so long."""
+
 
 @dataclass(slots=True)
 class Log:
-    """One partition; `start` is the first offset that can be read."""
+    """One partition.
+
+    Attributes:
+        messages: All there ever were.
+        start: The first offset that can be read.
+        born_ms: When the broker made it; a log made again is younger.
+    """
 
     uuid: bytes
     messages: list[Incoming] = field(default_factory=list)
     start: int = 0
+    born_ms: int = 0
 
     @property
     def end(self) -> int:
@@ -37,7 +47,7 @@ class Log:
     def append(self, value: bytes, time_ms: int | None = None) -> None:
         """One more message."""
         at = self.end
-        clock_ms = at if time_ms is None else time_ms
+        clock_ms = self.born_ms + at if time_ms is None else time_ms
         self.messages.append(Incoming(offset=at, time_ms=clock_ms, value=value))
 
 
@@ -65,8 +75,9 @@ class Broker:
 
     def make(self, tp: TP, uuid: bytes, genesis: bytes) -> None:
         """A topic is created, or created again."""
-        self.logs[tp] = Log(uuid)
-        self.logs[tp].append(genesis, 0)
+        born_ms = AGAIN_MS if tp in self.logs else 0
+        self.logs[tp] = Log(uuid, born_ms=born_ms)
+        self.logs[tp].append(genesis, born_ms)
 
     def receive(self, send: Send) -> None:
         """What a producer delivers."""

@@ -23,7 +23,7 @@ from functools import lru_cache
 
 from faust.types import TP
 
-from hub.core import coverage, totals
+from hub.core import coverage, guard, totals
 from hub.core.envelope import format as layout
 from hub.core.envelope import seal
 from hub.core.errors import HubError
@@ -60,7 +60,7 @@ def problems(run: Run, work: Workload, known: Known | None, calm: Said) -> list[
     """
     if run.problems:
         return run.problems
-    if run.damaged and (run.stopped or run.gaps):
+    if run.damaged and (run.stopped or run.gaps or [*_lost(run)]):
         return [*_named(run), *_nothing_else(run, calm)]
     if run.stopped:
         return [
@@ -76,7 +76,34 @@ def problems(run: Run, work: Workload, known: Known | None, calm: Said) -> list[
             *_released(run, calm),
         ]
     except HubError as error:
+        if run.damaged:
+            # Nobody stopped: right only if the log went before it left a trace.
+            return [*_traces(run), *_nothing_else(run, calm)]
         return [f"the log itself: {error}"]
+
+
+def _lost(run: Run) -> Iterator[str]:
+    """Logs that no longer hold what is covered of them: `audit --live` names them."""
+    for state in run.states.values():
+        for key, entry in Overlay(Marked(state)).scan(coverage.KIND):
+            topic, _, partition = key[1:].decode().rpartition("/")
+            _, place = coverage.place_in(entry)
+            if place.offset >= run.broker.logs[TP(topic, int(partition))].end:
+                yield f"{topic}/{partition}"
+
+
+def _traces(run: Run) -> Iterator[str]:
+    """States that were made from a log that is no longer there."""
+    logs = run.broker.logs
+    for tp, state in run.states.items():
+        position = state.values.get(guard.POSITION_KEY)
+        if position and guard.decode_position(position).log != logs[tp].uuid:
+            yield f"{tp.topic}/{tp.partition} was made again, its own state went on"
+        for key, entry in Overlay(Marked(state)).scan(coverage.KIND):
+            topic, _, partition = key[1:].decode().rpartition("/")
+            log, _ = coverage.place_in(entry)
+            if log != logs[TP(topic, int(partition))].uuid:
+                yield f"{tp.topic}/{tp.partition}: {topic}/{partition} was made again"
 
 
 def _states(run: Run, work: Workload, known: Known | None) -> Iterator[str]:

@@ -299,9 +299,9 @@ class Schedule:
         self.fed += 1
         return True
 
-    def feeding(self, tp: TP) -> bool:
-        """Whether ministries still publish there."""
-        return any(entry.tp == tp for entry in self.workload.entries[self.fed :])
+    def feeding(self, tp: TP) -> int:
+        """How many messages ministries will still publish there."""
+        return sum(entry.tp == tp for entry in self.workload.entries[self.fed :])
 
     def _wire(self) -> bool:
         if not self.broker.wire:

@@ -219,9 +219,12 @@ class Striker:
             ),
             default=0,
         )
-        # A ministry's log that is cut and grows past what was read before any heart has
-        # looked (seconds) tells nobody: brokers must not elect unclean leaders.
-        if read < 2 or (kind == "truncate" and schedule.feeding(tp)):
+        # A ministry's log that is cut, or made again, and grows past what was read
+        # before any heart has looked (seconds) tells nobody: brokers must not elect
+        # unclean leaders, nor people delete topics.
+        coming = schedule.feeding(tp)
+        left = 1 if kind == "recreate" else read - 1
+        if read < 2 or (coming and left + coming >= read):
             return False
         if kind == "recreate":
             uuid = b"made again".rjust(16, b".")
