@@ -69,7 +69,12 @@ def create(
         now_ms: Names the epoch (month) of new keys.
     """
     epoch = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m")
-    ministries = {m.id: m.member for m in catalogue.members.values() if m.provides}
+    held = held_elsewhere(home)
+    ministries = {
+        m.id: m.member
+        for m in catalogue.members.values()
+        if m.provides and m.id not in held
+    }
     clash = sorted(set(ministries) & {*PRINCIPALS, HUB})
     if clash:
         raise InvalidError(f"member {clash[0]}: the id is a principal of the hub")
@@ -93,6 +98,62 @@ def create(
             path = folders[principal].path / f"{name}-{epoch}.pem"
             write_pem(path, entropy(SECRET_SIZE))
     return _write_registry(home, folders, ministries, now_ms)
+
+
+def create_member(
+    home: Path,
+    name: str,
+    member: str,
+    *,
+    entropy: Entropy = os.urandom,
+    now_ms: int,
+) -> tuple[Key, ...]:
+    """A ministry's own keys, made where the ministry is; the public halves.
+
+    Args:
+        home: The ministry's home; the keys go into ``keys/<name>``.
+        name: Its short id, e.g. ``sms``.
+        member: Its X-Road id.
+        entropy: Source of every secret.
+        now_ms: Names the epoch of new keys.
+    """
+    epoch = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m")
+    folder = _folder(home / "keys" / name)
+    _add_seal(folder, f"{name}-seal-{epoch}", entropy)
+    text = json.dumps(folder.secrets, indent=1, sort_keys=True) + "\n"
+    _write_changed(folder.path / SECRETS, text, 0o600)
+    if not folder.pems(f"{name}-sign"):
+        write_pem(folder.path / f"{name}-sign-{epoch}.pem", entropy(SECRET_SIZE))
+    return tuple(_member_halves(folder, name, member, now_ms))
+
+
+def held_elsewhere(home: Path) -> frozenset[str]:
+    """Ministries that made their own keys and sent the public halves."""
+    sent = (home / "onboarding").glob("*/request.json")
+    return frozenset(path.parent.name for path in sent)
+
+
+def _member_halves(
+    folder: Folder, name: str, member: str, now_ms: int
+) -> Iterator[Key]:
+    for path in folder.pems(f"{name}-sign"):
+        public = read_pem(path).private.public_key().public_bytes_raw()
+        yield Key(
+            key_id=path.stem,
+            use="sign",
+            member=member,
+            public=public,
+            not_before_ms=now_ms,
+        )
+    for key_id, private in folder.seals().items():
+        yield Key(
+            key_id=key_id,
+            use="seal",
+            member=member,
+            public=private.public().raw,
+            suite=private.suite,
+            not_before_ms=now_ms,
+        )
 
 
 def _folder(path: Path) -> Folder:
@@ -155,29 +216,26 @@ def _write_registry(
 def _public_halves(
     folders: dict[str, Folder], ministries: dict[str, str], now_ms: int
 ) -> Iterator[Key]:
-    signers: list[tuple[str, str, Use, str]] = [
-        *((principal, HUB, use, use) for principal, use in SIGNERS.items()),
-        *((name, m, "sign", f"{name}-sign") for name, m in ministries.items()),
-    ]
-    for principal, member, use, name in signers:
-        for path in folders[principal].pems(name):
+    for principal, use in SIGNERS.items():
+        for path in folders[principal].pems(use):
             yield Key(
                 key_id=path.stem,
                 use=use,
-                member=member,
+                member=HUB,
                 public=read_pem(path).private.public_key().public_bytes_raw(),
                 not_before_ms=now_ms,
             )
-    for principal, member in {"intake": HUB, **ministries}.items():
-        for key_id, private in folders[principal].seals().items():
-            yield Key(
-                key_id=key_id,
-                use="seal",
-                member=member,
-                public=private.public().raw,
-                suite=private.suite,
-                not_before_ms=now_ms,
-            )
+    for key_id, private in folders["intake"].seals().items():
+        yield Key(
+            key_id=key_id,
+            use="seal",
+            member=HUB,
+            public=private.public().raw,
+            suite=private.suite,
+            not_before_ms=now_ms,
+        )
+    for name, member in ministries.items():
+        yield from _member_halves(folders[name], name, member, now_ms)
 
 
 def _write_changed(path: Path, text: str, mode: int) -> None:

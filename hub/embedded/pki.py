@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hub.core.errors import MachineError
+from hub.core.errors import InvalidError, MachineError
 from hub.edge.settings import Home
 
 _VALID = timedelta(days=397)
@@ -56,6 +56,47 @@ def issue(home: Home, principals: Iterable[str]) -> None:
             _write(path, _key_pem(key) + _cert_pem(certificate))
 
 
+def sign_request(home: Home, principal: str, request: bytes) -> bytes:
+    """A certificate for a key that its holder keeps; PEM.
+
+    Args:
+        home: Where the authority is.
+        principal: Who it must name; anything else in the request counts for nothing.
+        request: A certificate request (PKCS #10) in PEM.
+
+    Raises:
+        MachineError: This home has no authority.
+        InvalidError: It is no request of this principal, or its holder did not sign it.
+    """
+    authority = _read(home.pki / "ca.key")
+    if authority is None:
+        raise MachineError(
+            f"{home.pki / 'ca.key'} is missing: have your own authority sign the "
+            "request, and pass the certificate with --certificate"
+        )
+    asked = read_request(principal, request)
+    key = asked.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise InvalidError(f"the request of {principal} is not for a P-256 key")
+    return _cert_pem(_signed(principal, key, authority, datetime.now(UTC)))
+
+
+def read_request(principal: str, request: bytes) -> x509.CertificateSigningRequest:
+    """A certificate request that names `principal` and is signed by its own key."""
+    try:
+        asked = x509.load_pem_x509_csr(request)
+    except ValueError as error:
+        raise InvalidError(f"the request of {principal} is not PEM") from error
+    named = [
+        one.value for one in asked.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    ]
+    if named != [principal] or len(list(asked.subject)) != 1:
+        raise InvalidError(f"the request does not name {principal}, and nothing else")
+    if not asked.is_signature_valid:
+        raise InvalidError(f"the request of {principal} is not signed by its own key")
+    return asked
+
+
 _Pair = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
 
@@ -76,8 +117,17 @@ def _authority(now: datetime) -> _Pair:
 
 
 def _certificate(principal: str, authority: _Pair, now: datetime) -> _Pair:
-    authority_key, authority_certificate = authority
     key = ec.generate_private_key(ec.SECP256R1())
+    return key, _signed(principal, key.public_key(), authority, now)
+
+
+def _signed(
+    principal: str,
+    public_key: ec.EllipticCurvePublicKey,
+    authority: _Pair,
+    now: datetime,
+) -> x509.Certificate:
+    authority_key, authority_certificate = authority
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
     issuer_key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(
         authority_key.public_key()
@@ -87,7 +137,7 @@ def _certificate(principal: str, authority: _Pair, now: datetime) -> _Pair:
     if principal in _SERVERS:
         purposes.append(ExtendedKeyUsageOID.SERVER_AUTH)
     builder = (
-        _builder(name, authority_certificate.subject, key.public_key(), now)
+        _builder(name, authority_certificate.subject, public_key, now)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
@@ -97,7 +147,7 @@ def _certificate(principal: str, authority: _Pair, now: datetime) -> _Pair:
         addresses = [x509.IPAddress(ipaddress.ip_address(ip)) for ip in _LOOPBACK]
         names = x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses])
         builder = builder.add_extension(names, critical=False)
-    return key, builder.sign(authority_key, hashes.SHA256())
+    return builder.sign(authority_key, hashes.SHA256())
 
 
 def _builder(

@@ -24,7 +24,7 @@ from typing import Self
 from hub.core import access
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import HubError, MachineError
-from hub.edge import enacting, keyring
+from hub.edge import enacting, keymaking, keyring
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Settings
 from hub.embedded import pki, ports, report
@@ -161,7 +161,10 @@ class Supervisor:
     def _begin(self) -> None:
         self._say("starting")
         catalogue = self._catalogue or read_catalogue(self._given.catalogue)
-        pki.issue(self.home, access.principals(catalogue))
+        # Who made its own keys keeps them: no other speaks with its name.
+        theirs = keymaking.held_elsewhere(self.home.root)
+        ours = [one for one in access.principals(catalogue) if one not in theirs]
+        pki.issue(self.home, ours)
         keyring.create(self.home.root, catalogue, now_ms=_now_ms())
         self._start_broker()
         self._say("starting")

@@ -11,10 +11,18 @@ Rules:
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from itertools import pairwise
 
-from hub.core.catalogue.model import Codelist, Dataflow, Member, Policy, Text
+from hub.core.catalogue.model import (
+    Agreement,
+    Codelist,
+    Dataflow,
+    Member,
+    Policy,
+    Text,
+)
 from hub.core.catalogue.reading import Node, near
 
 
@@ -108,9 +116,28 @@ def read_member(node: Node) -> Member:
         title=node.text("title"),
         provides=node.strings("provides"),
         reads=node.boolean("reads"),
+        agreement=_agreement(node.node("agreement")) if "agreement" in node else None,
     )
     node.done()
     return member
+
+
+def _agreement(node: Node) -> Agreement:
+    """Its days are texts, because the digest is taken over JSON."""
+    since, until = _day(node, "since"), _day(node, "until")
+    if until < since:
+        node.complain("until", f"a day from {since} on", str(until), "swap the days")
+    agreement = Agreement(since=since, until=until, purpose=node.text("purpose"))
+    node.done()
+    return agreement
+
+
+def _day(node: Node, name: str) -> dt.date:
+    found = node.string(name)
+    try:
+        return dt.date.fromisoformat(found)
+    except ValueError:
+        node.complain(name, "a day", found, 'write it as "2026-01-31"')
 
 
 def read_policy(node: Node) -> Policy:

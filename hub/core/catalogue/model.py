@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from hub.core.catalogue.calendar import Calendar
 from hub.core.catalogue.terms import (
+    Agreement,
     Closing,
     Component,
     Condition,
@@ -31,6 +32,7 @@ from hub.core.catalogue.words import Domain, Kind, Measure, Role
 from hub.core.identity.composites import Linkage
 
 __all__ = [
+    "Agreement",
     "Catalogue",
     "Closing",
     "Codelist",
@@ -177,6 +179,7 @@ class Member:
         member: X-Road id ``INSTANCE/CLASS/MEMBER/SUBSYSTEM``, e.g. TM/GOV/SMS/HUB.
         provides: Dataflow ids it may publish (empty: reads only).
         reads: True for members that subscribe to indicators.
+        agreement: What was agreed with it; None: an agreement on paper alone.
     """
 
     id: str
@@ -184,6 +187,7 @@ class Member:
     title: Text
     provides: tuple[str, ...]
     reads: bool
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,21 @@ class Text:
     en: str
     ru: str
     tk: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What a member and the hub agreed on.
+
+    Attributes:
+        since: First day.
+        until: Last day; after it doctor asks for a new agreement or for the end.
+        purpose: What the member takes part for.
+    """
+
+    since: dt.date
+    until: dt.date
+    purpose: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
