@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core import persons
-from hub.core.dedupe import register
+from hub.core.dedupe import guests, register
 from hub.core.dedupe.desk import Desk
 from hub.core.persons import RULES, Rules, components
 from hub.core.state import Memory, Overlay
@@ -150,7 +150,7 @@ class Registered:
         came = {sign: one for sign, one in came.items() if sign not in self.active}
         left = [sign for sign in map(signature, removed) if sign in self.active]
         before = components(self.active, self.rules)
-        revision = register.revise(desk, came, register.known(desk, left), self.rules)
+        revision = register.revise(desk, came, guests.known(desk, left), self.rules)
         desk.flush()
         self.memory.apply(overlay.pending)
         self.active |= came
@@ -177,7 +177,7 @@ class Registered:
         }
         stored = Overlay(self.memory).scan(b"S")
 
-        size = register.HEAD_SIZE
+        size = guests.HEAD_SIZE
         assert {key[1:]: value[:size] for key, value in stored} == heads
         assert {sign: register.person_in(head) for sign, head in heads.items()} == (
             expected

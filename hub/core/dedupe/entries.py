@@ -10,6 +10,8 @@ Rules (design: delivery, rule 9):
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
 import numpy as np
@@ -24,12 +26,12 @@ NATURAL_SIZE = 10
 contents of one revision, 80 between natural keys, 96 between signatures."""
 
 HASH_SIZE = 16
+SORTED_SIZE = 8
 HEAD_SIZE = RANK_SIZE + 1
 CANCELLED = RANK_SIZE - 1
 FLAGS = RANK_SIZE
 HIDDEN, HAS_NATURAL, HAS_SIGNATURE = 1, 2, 4
-BARE, SIGNED = bytes((0,)), bytes((HAS_SIGNATURE,))
-SIGNED_NATURAL = bytes((HAS_SIGNATURE | HAS_NATURAL,))
+_FLAGS = [bytes((flags,)) for flags in range(8)]
 
 
 def ranks(rows: pl.DataFrame) -> list[bytes]:
@@ -45,6 +47,40 @@ def ranks(rows: pl.DataFrame) -> list[bytes]:
     table[:, CANCELLED] = (rows["action"] == "CANCEL").to_numpy()
     text = table.tobytes()
     return [text[at : at + RANK_SIZE] for at in range(0, len(text), RANK_SIZE)]
+
+
+def entry_of(
+    rank: bytes,
+    hidden: int,
+    signature: bytes | None,
+    natural: bytes | None,
+    blob: bytes,
+) -> bytes:
+    """The entry of a live record; `hidden` is HIDDEN or 0."""
+    if signature is not None and natural is not None:
+        flags = _FLAGS[hidden | HAS_SIGNATURE | HAS_NATURAL]
+        return b"".join((rank, flags, signature, natural, blob))
+    if signature is not None:
+        return b"".join((rank, _FLAGS[hidden | HAS_SIGNATURE], signature, blob))
+    if natural is not None:
+        return b"".join((rank, _FLAGS[hidden | HAS_NATURAL], natural, blob))
+    return b"".join((rank, _FLAGS[hidden], blob))
+
+
+def repeated(hashes: Iterable[bytes]) -> frozenset[bytes]:
+    """Those that come more than once."""
+    counted = Counter(hashes)
+    return frozenset(one for one, count in counted.items() if count > 1)
+
+
+def in_order(hashes: Sequence[bytes]) -> list[int]:
+    """Places of hashes, all of one length, in the order of their first eight bytes."""
+    if not hashes:
+        return []
+    table = np.frombuffer(b"".join(hashes), np.uint8).reshape(len(hashes), -1)
+    first = np.ascontiguousarray(table[:, :SORTED_SIZE]).view(">u8").ravel()
+    order: list[int] = np.argsort(first.astype(np.uint64)).tolist()
+    return order
 
 
 def live(entry: bytes | None) -> TypeGuard[bytes]:

@@ -29,22 +29,20 @@ import polars as pl
 
 from hub.core.dedupe.desk import Desk
 from hub.core.dedupe.entries import (
-    BARE,
     CANCELLED,
     FLAGS,
-    HAS_NATURAL,
-    HAS_SIGNATURE,
     HEAD_SIZE,
     HIDDEN,
     NATURAL_SIZE,
     RANK_SIZE,
-    SIGNED,
-    SIGNED_NATURAL,
     counts,
+    entry_of,
     fact_of,
+    in_order,
     live,
     natural_of,
     ranks,
+    repeated,
     signature_of,
 )
 from hub.core.persons import SIGNATURE_SIZE
@@ -77,7 +75,20 @@ class Turn:
 
 
 class Batch:
-    """Rows on their way into the ledger."""
+    """Rows on their way into the ledger.
+
+    A *plain* row is of a record that is new and comes once, with a natural key that
+    nobody else has, here or in state: it meets nothing and is written at once.
+
+    Attributes:
+        new: Places of records that are new and come once.
+        twice: Records that come more than once.
+        met: Natural keys that more than one row has, or had.
+        now: Entries of all other records, as they stand now.
+        before: Of those written, the entry that stood.
+        heads: Least live record of natural keys that have one.
+        place_of: Place of the row of a record that was written.
+    """
 
     def __init__(self, desk: Desk, rows: pl.DataFrame) -> None:
         self.desk = desk
@@ -90,6 +101,9 @@ class Batch:
         self.signatures: list[bytes | None] = kept["sig"].to_list()
         self.ranks = ranks(rows)
         self.turn = Turn(outcomes=bytearray((REPLAY,)) * rows.height)
+        self.new: list[int] = []
+        self.twice: frozenset[bytes] = frozenset()
+        self.met: frozenset[bytes] = frozenset()
         self.now: dict[bytes, bytes | None] = {}
         self.before: dict[bytes, bytes | None] = {}
         self.heads: dict[bytes, bytes | None] = {}
@@ -97,19 +111,20 @@ class Batch:
 
     def accept(self) -> list[int]:
         """Places of the rows that outrank what stood, in order; outcomes of all."""
-        asked = sorted(set(self.records))
-        found = self.desk.get_many([RECORDS + record for record in asked])
-        self.now = dict(zip(asked, found, strict=True))
-        standing = {
-            record: entry[:RANK_SIZE]
-            for record, entry in self.now.items()
-            if entry is not None
-        }
-        outcomes = self.turn.outcomes
+        found = self._stored()
+        ranks, outcomes = self.ranks, self.turn.outcomes
+        standing: dict[bytes, bytes] = {}
         accepted: list[int] = []
-        for place, record in enumerate(self.records):
-            rank = self.ranks[place]
-            stood = standing.get(record)
+        for place, (record, entry) in enumerate(zip(self.records, found, strict=True)):
+            rank = ranks[place]
+            if entry is None and record not in self.twice and not rank[CANCELLED]:
+                # The common case by far: a record that is new.
+                outcomes[place] = UNIQUE
+                self.new.append(place)
+                accepted.append(place)
+                continue
+            self.now[record] = entry
+            stood = standing.get(record) or (entry and entry[:RANK_SIZE])
             if stood is not None and rank <= stood:
                 continue
             if rank[CANCELLED]:
@@ -120,18 +135,29 @@ class Batch:
             accepted.append(place)
         return accepted
 
+    def _stored(self) -> list[bytes | None]:
+        """The entry of every row's record."""
+        records = self.records
+        order = in_order(records)
+        found = self.desk.get_many([RECORDS + records[place] for place in order])
+        stored: list[bytes | None] = [None] * len(records)
+        for place, entry in zip(order, found, strict=True):
+            stored[place] = entry
+        if len(set(records)) != len(records):
+            self.twice = repeated(records)
+        return stored
+
     def apply(self, accepted: list[int], blobs: list[bytes]) -> Turn:
         """Write the accepted rows and say what changed."""
         self._load_heads(accepted)
+        rest = self._write_plain(dict(zip(accepted, blobs, strict=True)))
         now, before = self.now, self.before
-        for place, blob in zip(accepted, blobs, strict=True):
+        for place, blob in rest.items():
             record = self.records[place]
-            entry = self._alone(place, blob) if now[record] is None else None
-            if entry is None:
-                entry = self._entry(place, now[record], blob)
-            before.setdefault(record, now[record])
+            old = now.get(record)
+            before.setdefault(record, old)
+            now[record] = self._entry(place, old, blob)
             self.place_of[record] = place
-            now[record] = entry
         put = self.desk.pending
         for record in before:
             put[RECORDS + record] = now[record]
@@ -141,29 +167,59 @@ class Batch:
         return self.turn
 
     def _load_heads(self, accepted: list[int]) -> None:
-        asked = {self.naturals[place] for place in accepted}
-        for place in accepted:
-            old = self.now[self.records[place]]
-            if old is not None:
-                asked.add(natural_of(old))
-        keys = sorted(natural for natural in asked if natural is not None)
+        """Find who has the natural keys of rows and of what they replace."""
+        naturals = [self.naturals[place] for place in accepted]
+        replaced = [natural_of(self.now.get(self.records[place])) for place in accepted]
+        asked = [natural for natural in (*naturals, *replaced) if natural is not None]
+        keys = [asked[place] for place in in_order(asked)]
         found = self.desk.get_many([NATURAL + natural for natural in keys])
-        self.heads = dict(zip(keys, found, strict=True))
+        self.heads = {
+            natural: head
+            for natural, head in zip(keys, found, strict=True)
+            if head is not None
+        }
+        if len(set(asked)) != len(asked):
+            self.met = repeated(asked)
 
-    def _alone(self, place: int, blob: bytes) -> bytes | None:
-        """The entry of a new record that meets no other, None if it does."""
-        rank, natural = self.ranks[place], self.naturals[place]
-        signature = self.signatures[place]
-        if rank[CANCELLED]:
-            return None
-        if natural is None:
-            if signature is None:
-                return b"".join((rank, BARE, blob))
-            return b"".join((rank, SIGNED, signature, blob))
-        if signature is None or self.heads[natural] is not None:
-            return None
-        self.heads[natural] = self.records[place]
-        return b"".join((rank, SIGNED_NATURAL, signature, natural, blob))
+    def _write_plain(self, blobs: dict[int, bytes]) -> dict[int, bytes]:
+        """Write new records that meet no other; the rest of place -> blob."""
+        plain = [place for place in self.new if self._is_plain(place)]
+        if not plain:
+            return blobs
+        records = [self.records[place] for place in plain]
+        naturals = [self.naturals[place] for place in plain]
+        signatures = [self.signatures[place] for place in plain]
+        entries = [
+            entry_of(self.ranks[place], 0, signature, natural, blobs.pop(place))
+            for place, signature, natural in zip(
+                plain, signatures, naturals, strict=True
+            )
+        ]
+        put = self.desk.pending
+        put.update(zip(map(RECORDS.__add__, records), entries, strict=True))
+        put.update(
+            (NATURAL + natural, record)
+            for natural, record in zip(naturals, records, strict=True)
+            if natural is not None
+        )
+        signed = [
+            (signature, record, place)
+            for signature, record, place in zip(signatures, records, plain, strict=True)
+            if signature is not None
+        ]
+        if signed:
+            known, members, places = zip(*signed, strict=True)
+            self.desk.enter_all(list(map(INDEX.__add__, known)), members)
+            self.turn.entered.update(zip(known, places, strict=True))
+        self.turn.rows += plain
+        return blobs
+
+    def _is_plain(self, place: int) -> bool:
+        """Whether nobody else has the natural key of a new record."""
+        natural = self.naturals[place]
+        return natural is None or (
+            natural not in self.heads and natural not in self.met
+        )
 
     def _entry(self, place: int, old: bytes | None, blob: bytes) -> bytes:
         """The entry of an accepted row, with its claim on the natural key settled."""
@@ -176,24 +232,18 @@ class Batch:
             if had is not None:
                 self._release(had, record)
             if natural is not None:
-                if old is None and self.heads[natural] is not None:
+                if old is None and self.heads.get(natural) is not None:
                     self.turn.outcomes[place] = DUPLICATE
                 hidden = self._claim(natural, record)
         elif old is not None and had is not None:
             hidden = old[FLAGS] & HIDDEN
         if cancelled:
             return rank + b"\0"
-        signature = self.signatures[place]
-        flags = hidden
-        if signature is not None:
-            flags |= HAS_SIGNATURE
-        if natural is not None:
-            flags |= HAS_NATURAL
-        return b"".join((rank, bytes((flags,)), signature or b"", natural or b"", blob))
+        return entry_of(rank, hidden, self.signatures[place], natural, blob)
 
     def _claim(self, natural: bytes, record: bytes) -> int:
         """Take a place at `natural`; HIDDEN if another record counts."""
-        head = self.heads[natural]
+        head = self.heads.get(natural)
         if head is not None and head < record:
             self.desk.enter(SHADOWED + natural, record)
             return HIDDEN
@@ -205,7 +255,7 @@ class Batch:
 
     def _release(self, natural: bytes, record: bytes) -> None:
         """Give the place at `natural` up; the next record may count again."""
-        if self.heads[natural] != record:
+        if self.heads.get(natural) != record:
             self.desk.leave(SHADOWED + natural, record)
             return
         others = self.desk.members(SHADOWED + natural)
@@ -231,7 +281,6 @@ class Batch:
             if old is not None:
                 self._compare_one(record, old, new)
             elif live(new):
-                # The common case by far: a record that is new.
                 place = self.place_of[record]
                 signature = self.signatures[place]
                 if signature is not None:

@@ -41,11 +41,14 @@ class Arrival:
     Attributes:
         persons: Newcomers and their persons; they are in the register now.
         others: The rest, with their packed keys.
+        together: Those of the rest that may share a key with another one, or may hold
+            two numbers.
         lists: What was found at every key of the rest, b"" for nothing.
     """
 
     persons: dict[bytes, bytes] = field(default_factory=dict)
     others: dict[bytes, bytes] = field(default_factory=dict)
+    together: set[bytes] = field(default_factory=set)
     lists: dict[bytes, bytes] = field(default_factory=dict)
 
 
@@ -65,14 +68,16 @@ def arrive(desk: Desk, added: Mapping[bytes, bytes], rules: Rules) -> Arrival:
     keys = [text[at : at + KEY_SIZE] for at in range(0, len(text), KEY_SIZE)]
     found = desk.get_many(keys)
 
-    doubted = np.zeros(len(packed), bool)
-    doubted[owners[shared]] = True
+    together = np.zeros(len(packed), bool)
+    together[owners[shared]] = True
+    if rules.exclusive:
+        together |= [keys[::ENTRY_SIZE].count(TIER_NUMBER) > 1 for keys in packed]
+    doubted = together.copy()
     held = [place for place, holders in enumerate(found) if holders is not None]
     doubted[owners[held]] = True
-    if rules.exclusive:
-        doubted |= [keys[::ENTRY_SIZE].count(TIER_NUMBER) > 1 for keys in packed]
     signatures = list(added)
     arrival = _place(desk, signatures, packed, doubted, rules)
+    arrival.together.update(signatures[at] for at in np.flatnonzero(together).tolist())
     _write(desk, keys, signatures, owners, doubted)
     for place in np.flatnonzero(doubted[owners]).tolist():
         arrival.lists[keys[place][1:]] = found[place] or b""

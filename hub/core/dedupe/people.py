@@ -18,8 +18,9 @@ import polars as pl
 from hub.core.dedupe import entries
 from hub.core.dedupe.changes import Fold
 from hub.core.dedupe.desk import Desk
+from hub.core.dedupe.guests import known
 from hub.core.dedupe.ledger import INDEX, RECORDS, Batch, Turn
-from hub.core.dedupe.register import Revision, known, person_in, revise
+from hub.core.dedupe.register import Revision, person_in, revise
 from hub.core.persons import Rules
 
 
@@ -54,8 +55,9 @@ def resolve(
         minus.append((record, was, blob))
         plus.append((record, now, blob))
     chosen = rows if len(turn.rows) == rows.height else rows[turn.rows]
+    records, signatures = batch.records, batch.signatures
     persons = [
-        _person(after, batch.records[place], batch.signatures[place])
+        records[place] if (signature := signatures[place]) is None else after[signature]
         for place in turn.rows
     ]
     fold = Fold(minus=minus, rows=chosen, persons=persons, plus=plus)
@@ -70,10 +72,11 @@ def _touched(batch: Batch) -> set[bytes]:
         signature = entries.signature_of(entry)
         if signature is not None:
             touched.add(signature)
-    for place in turn.rows:
-        signature = batch.signatures[place]
-        if signature is not None:
-            touched.add(signature)
+    touched.update(
+        signature
+        for place in turn.rows
+        if (signature := batch.signatures[place]) is not None
+    )
     return touched
 
 
@@ -84,7 +87,8 @@ def _revise(
     heads: dict[bytes, bytes],
     rules: Rules,
 ) -> Revision:
-    added = {sign: place for sign, place in turn.entered.items() if sign not in heads}
+    # By signature: which row of many brought one is chance, and state shows an order.
+    added = {sign: turn.entered[sign] for sign in sorted(turn.entered.keys() - heads)}
     removed = {
         signature: heads[signature]
         for signature in turn.left

@@ -26,10 +26,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hub.core.dedupe.desk import Desk
+from hub.core.dedupe.guests import HEAD_SIZE, HOT_SIZE, known, seat
 from hub.core.dedupe.newcomers import HOLDERS, SIGNATURES, arrive
 from hub.core.persons import (
     CONTESTED,
-    ENTRY_SIZE,
     NUMBERED,
     PLAIN,
     RULES,
@@ -43,9 +43,6 @@ from hub.core.persons import (
 )
 
 CROWDS = b"o"
-HEAD_SIZE = 1 + ENTRY_SIZE
-HOT_SIZE = 5
-assert HOT_SIZE % SIGNATURE_SIZE  # noqa: S101 - a count never looks like a list
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,17 +59,6 @@ class Revision:
     persons: dict[bytes, bytes] = field(default_factory=dict)
     moved: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-
-
-def known(desk: Desk, signatures: Iterable[bytes]) -> dict[bytes, bytes]:
-    """The entries of those of `signatures` that are in the register."""
-    asked = sorted(signatures)
-    found = desk.get_many([SIGNATURES + signature for signature in asked])
-    return {
-        signature: entry
-        for signature, entry in zip(asked, found, strict=True)
-        if entry is not None
-    }
 
 
 def person_in(entry: bytes) -> bytes:
@@ -110,6 +96,10 @@ class _Revising:
         rules: Rules,
     ) -> None:
         arrival = arrive(desk, added, rules)
+        self.result = Revision(persons=dict(arrival.persons))
+        self.result.counts["created"] = len(arrival.persons)
+        if not removed:
+            self.result.persons |= seat(desk, arrival, rules)
         self.desk = desk
         self.rules = rules
         self.full = rules.cap * SIGNATURE_SIZE
@@ -123,8 +113,6 @@ class _Revising:
         self.heads: dict[bytes, bytes] = {}
         self.joined: set[bytes] = set()
         self.kept: set[bytes] = set()
-        self.result = Revision(persons=arrival.persons)
-        self.result.counts["created"] = len(arrival.persons)
 
     def run(self) -> Revision:
         """Newcomers first, then lists, then the quick cases, then closures."""
@@ -152,6 +140,9 @@ class _Revising:
             if signature in self.joined:
                 self.kept.add(self.result.persons[signature])
         self._count(old)
+        # A guest of this batch whose person got another mark was never anybody else.
+        for signature in self.result.persons.keys() & self.result.moved.keys():
+            self.result.persons[signature] = self.result.moved.pop(signature)[1]
 
     def _load(self, entries: Iterable[bytes]) -> None:
         lists = self.lists
