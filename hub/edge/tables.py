@@ -7,7 +7,8 @@ Rules:
   spend its time on inflating the others of its block. All other kinds are compressed.
 - Memory is bounded for the whole process, not per partition: one block cache and one
   write-buffer budget are shared by all states (:class:`Budget`). Index and filters
-  count against the cache, in pieces that can be dropped.
+  count against the cache: one of each a file, and files so small that they fit into a
+  shard of it. Cut into pieces, a look-up that finds nothing would cost twice as much.
 - Write stalls are switched off because rocksdict keeps the interpreter lock during a
   write, and a stalled write would silence the heartbeats.
 """
@@ -19,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rocksdict import (
-    BlockBasedIndexType,
     BlockBasedOptions,
     Cache,
     DBCompressionType,
@@ -29,13 +29,13 @@ from rocksdict import (
     WriteBufferManager,
 )
 
-CACHE_BYTES = 64 << 20
-BUFFERS_BYTES = 32 << 20
-BUFFER_BYTES = 4 << 20
+CACHE_BYTES = 96 << 20
+BUFFERS_BYTES = 48 << 20
+BUFFER_BYTES = 12 << 20
 BLOCK_BYTES = 8 << 10
 HASHED_BLOCK_BYTES = 4 << 10
-FILE_BYTES = 64 << 20
-FILES_OPEN_MAX = 256
+FILE_BYTES = 16 << 20
+FILES_OPEN_MAX = 512
 BLOOM_BITS = 10
 
 HASHED = "hashed"
@@ -144,10 +144,7 @@ def _options(budget: Budget, block_bytes: int) -> Options:
     table.set_block_size(block_bytes)
     table.set_format_version(5)
     table.set_bloom_filter(BLOOM_BITS, block_based=False)
-    table.set_index_type(BlockBasedIndexType.two_level_index_search())
-    table.set_partition_filters(True)
     table.set_cache_index_and_filter_blocks(True)
-    table.set_pin_top_level_index_and_filter(True)
     table.set_pin_l0_filter_and_index_blocks_in_cache(True)
     chosen.set_block_based_table_factory(table)
     return chosen
