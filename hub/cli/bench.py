@@ -16,10 +16,10 @@ from hub.cli.output import Output
 from hub.core.errors import UsageError
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings, from_environment
-from hub.trials import bench
+from hub.trials import bench, recovery
 from hub.trials.chaos import harness, outcome, report
 
-TRIALS = ("path", "chaos")
+TRIALS = ("path", "chaos", "recovery")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,13 +30,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=TRIALS,
         default="path",
         help="path: throughput of the whole path (default); "
-        "chaos: publish while processes, broker and disk fail, then count",
+        "chaos: publish while processes, broker and disk fail, then count; "
+        "recovery: a backlog, kills, and rebuilds with a large state",
     )
     parser.add_argument(
         "--records",
         type=int,
         default=200_000,
-        help="path: about so many (default: 200000)",
+        help="path, recovery: about so many (default: 200000)",
     )
     parser.add_argument(
         "--cycles", type=int, default=200, help="chaos: faults (default: 200)"
@@ -54,6 +55,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     with _fresh(from_environment(), args.trial) as settings:
         if args.trial == "chaos":
             return _chaos(args, out, settings)
+        if args.trial == "recovery":
+            return _recover(args, out, settings)
         return _path(args, out, settings)
 
 
@@ -131,6 +134,39 @@ def _chaos(args: argparse.Namespace, out: Output, settings: Settings) -> int:
         f"{rows['doubled']} doubled; audit: {rows['audit']}",
     )
     return 0 if done.clean else 1
+
+
+def _recover(args: argparse.Namespace, out: Output, settings: Settings) -> int:
+    """Exit 0 only if the audit is equal."""
+    done = recovery.run(
+        settings,
+        read_catalogue(settings.catalogue),
+        records=args.records,
+        seed=args.seed,
+        tell=out.say,
+    )
+    rows = recovery.as_json(done)
+    out.table(
+        "By stage",
+        ("stage", "whole after kill -9, s", "rebuilt, s", "records/s", "state MB"),
+        [
+            (
+                stage,
+                ", ".join(map(str, seconds)),
+                rows["rebuilt_seconds"].get(stage, ""),
+                rows["rebuilt_records_per_second"].get(stage, ""),
+                rows["state_mb"].get(stage, ""),
+            )
+            for stage, seconds in rows["killed_seconds"].items()
+        ],
+        right=("rebuilt, s", "records/s", "state MB"),
+    )
+    out.result(
+        rows,
+        f"{rows['backlog_mb']} MB, {rows['records']} records folded in "
+        f"{rows['backlog_seconds']} s; audit: {rows['audit']}",
+    )
+    return 0 if done.audit == "equal" else 1
 
 
 def _recovery(seconds: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -83,12 +83,12 @@ def path(
     tell(f"{sample.rows} rows written")
     with Supervisor(settings, catalogue=catalogue) as hub:
         began = time.monotonic()
-        spooled = _seal(hub.settings, catalogue, folder)
+        spooled = seal(hub.settings, catalogue, folder)
         sealed = time.monotonic()
         tell(f"sealed and spooled in {sealed - began:.1f} s")
         pids = _pids(hub)
         before = {name: _cpu(pid) for name, pid in pids.items()}
-        rows = _send(hub.settings, catalogue, spooled)
+        rows = send(hub.settings, catalogue, spooled)
         marker = control.close(hub.settings, catalogue, period="2025")
         _complete(hub)
         done = time.monotonic()
@@ -103,7 +103,7 @@ def path(
             release_seconds=released - done,
             cpu_seconds={name: _cpu(pid) - before[name] for name, pid in pids.items()},
             inside_seconds={k.name: _inside(k.address) for k in hub.kept},
-            rss_bytes_max={name: _rss(pid) for name, pid in pids.items()},
+            rss_bytes_max={name: rss_bytes_max(pid) for name, pid in pids.items()},
             audit=audit.audit(hub.settings, catalogue, marker.marker).verdict,
         )
 
@@ -111,7 +111,7 @@ def path(
 Spooled = dict[str, list[Publication]]
 
 
-def _seal(settings: Settings, catalogue: Catalogue, folder: Path) -> Spooled:
+def seal(settings: Settings, catalogue: Catalogue, folder: Path) -> Spooled:
     """Everything in the spools, nothing sent; the publications of each member."""
     wanted = demo.manifest(folder)
     spooled: Spooled = {}
@@ -131,7 +131,7 @@ def _seal(settings: Settings, catalogue: Catalogue, folder: Path) -> Spooled:
     return spooled
 
 
-def _send(settings: Settings, catalogue: Catalogue, spooled: Spooled) -> int:
+def send(settings: Settings, catalogue: Catalogue, spooled: Spooled) -> int:
     """Send all spools and wait for every receipt; the rows that were sent."""
 
     def settle(member: str) -> int:
@@ -183,7 +183,8 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _rss(pid: int) -> int:
+def rss_bytes_max(pid: int) -> int:
+    """Peak resident memory of a process."""
     text = Path(f"/proc/{pid}/status").read_text("utf-8")
     kilobytes = re.search(r"VmHWM:\s+(\d+) kB", text)
     return int(kilobytes[1]) * 1024 if kilobytes else 0
