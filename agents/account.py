@@ -129,6 +129,14 @@ class Account:
             for sample in self._of(one, entry, now)
         ]
 
+    def lags(self, age: Callable[[Partition], float]) -> Samples:
+        """How long messages of each partition wait; nothing of quiet ones."""
+        return [
+            (("source_lag_seconds", (("source", one.name),)), age(one))
+            for one in self._entries
+            if one.tp.topic not in self._quiet
+        ]
+
     def _of(
         self, one: Partition, entry: _Entry, now: float
     ) -> Iterator[tuple[Series, float]]:

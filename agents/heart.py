@@ -15,6 +15,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ from agents.partition import Condition, Partition
 from agents.runtime import Runtime
 from hub.core.errors import BundleError, FencedError, LogError, RetriableError
 from hub.core.standing import Stands
+from hub.edge.household import FREE_BYTES_MIN, SKEW_SECONDS_MAX
 from hub.edge.metrics import Server
 
 logger = logging.getLogger(__name__)
@@ -114,18 +116,27 @@ class Heart:
         return {"ok": age < self._patience.loop_seconds, "beat_age_seconds": age}
 
     def ready(self) -> dict[str, object]:
-        """Whether every partition given to this worker is at work."""
+        """Whether every partition given to this worker is at work, and may go on.
+
+        A worker that has no keys ends, so it never answers.
+        """
         found = list(self._runtime.partitions.values())
         waiting = [one.name for one in found if one.condition is Condition.OPENING]
         stopped = [one.name for one in found if one.condition is Condition.STOPPED]
         bundle = [one.name for one in found if one.condition is Condition.WAITING]
         called = self._runtime.app.called_back
+        free = shutil.disk_usage(self._file.parent).free
+        behind = self._behind(found)
+        sound = free >= FREE_BYTES_MIN and behind < SKEW_SECONDS_MAX
         return {
-            "ok": called and not waiting and not stopped and not bundle,
+            "ok": called and sound and not waiting and not stopped and not bundle,
             "assigned": called,
             "opening": waiting,
             "stopped": stopped,
             "waiting": bundle,
+            "rebuilding": [one.name for one in found if one.rebuild],
+            "disk_free_bytes": free,
+            "clock_behind_seconds": round(behind, 3),
         }
 
     async def _ends(self) -> None:
@@ -187,26 +198,26 @@ class Heart:
                 continue
             one.kept = folded
             runtime.metrics.count("checkpoints_total", outcome="kept")
+            runtime.metrics.gauge("checkpoint_newest_seconds", time.time())
             runtime.metrics.time("checkpoint_seconds", time.monotonic() - began)
 
     def _measure(self) -> None:
         found = list(self._runtime.partitions.values())
-        metrics = self._runtime.metrics
-        metrics.gauge("lag_messages", sum(one.lag for one in found))
-        metrics.gauge("lag_seconds", max(map(_age, found), default=0.0))
-        self._rebuilds = self._meter.read(found)
+        metrics, gauge = self._runtime.metrics, self._runtime.metrics.gauge
+        gauge("lag_messages", sum(one.lag for one in found))
+        gauge("lag_seconds", max(map(_age, found), default=0.0))
+        gauge("ready", bool(self.ready()["ok"]))
+        gauge("clock_behind_seconds", self._behind(found))
+        before, self._rebuilds = self._meter.started, self._meter.read(found)
         rebuilds = self._rebuilds.values()
-        metrics.gauge("rebuild_messages", sum(one.rebuild for one in found))
-        metrics.gauge(
-            "rebuild_rows_per_second", sum(one.rows_per_second for one in rebuilds)
-        )
-        metrics.gauge(
-            "rebuild_seconds", max((one.seconds for one in rebuilds), default=0.0)
-        )
+        metrics.count("rebuilds_total", self._meter.started - before)
+        gauge("rebuild_messages", sum(one.rebuild for one in found))
+        gauge("rebuild_rows_per_second", sum(one.rows_per_second for one in rebuilds))
+        gauge("rebuild_seconds", max((one.seconds for one in rebuilds), default=0.0))
         conditions = Counter(one.condition for one in found)
         for condition in SHOWN:
-            metrics.gauge("partitions", conditions[condition], outcome=condition)
-        metrics.gauge("partition_stopped", conditions[Condition.STOPPED])
+            gauge("partitions", conditions[condition], outcome=condition)
+        gauge("partition_stopped", conditions[Condition.STOPPED])
         sizes: Counter[str] = Counter()
         for one in found:
             if one.flowing:
@@ -214,9 +225,15 @@ class Heart:
                     sizes.update(one.state.measure())
                 except FencedError:
                     continue
-        metrics.present(self._runtime.account.samples())
-        metrics.gauge("state_bytes", sizes["disk_bytes"])
-        metrics.gauge("state_keys", sizes["keys"])
+        lags = self._runtime.account.lags(_age)
+        metrics.present([*self._runtime.account.samples(), *lags])
+        gauge("state_bytes", sizes["disk_bytes"])
+        gauge("state_keys", sizes["keys"])
+
+    def _behind(self, found: Sequence[Partition]) -> float:
+        """How far the newest stamp of the broker is ahead of this machine's clock."""
+        newest = max((one.stamped_ms for one in found), default=0)
+        return max(0.0, newest / 1000 - time.time())
 
     def _write(self) -> None:
         found = sorted(self._runtime.partitions.values(), key=lambda one: one.tp)

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 
 from agents.worker import Plan, holding, main
-from hub.core.arrears import gauges
+from hub.core import arrears, freshness
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.intake import Intake
-from hub.core.stage import Stage
+from hub.core.stage import Series, Stage
+from hub.core.state import Reader
 from hub.core.topics import quiet, sources
 from hub.edge import keyring
 from hub.edge.settings import Settings
@@ -30,6 +31,12 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
         quiet=quiet(catalogue),
         look=gauges,
     )
+
+
+def gauges(state: Reader, source: str, *, quiet: bool) -> dict[Series, float]:
+    """What never came, and how new what came is."""
+    missing = arrears.gauges(state, source, quiet=quiet)
+    return missing | freshness.gauges(state, source, quiet=quiet)
 
 
 def reads(catalogue: Catalogue) -> list[str]:

@@ -37,6 +37,8 @@ class Meter:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._begun: dict[Partition, tuple[float, int, int]] = {}
+        self.started = 0
+        """Rebuilds that began, in all."""
 
     def read(self, partitions: Iterable[Partition]) -> dict[Partition, Rebuild]:
         """The rebuilds under way; called once a second."""
@@ -44,6 +46,7 @@ class Meter:
         found = {}
         for one in partitions:
             if one.rebuild:
+                self.started += one not in self._begun
                 begun = self._begun.setdefault(one, (now, one.folded, one.rows))
                 found[one] = _rebuild(one, now, *begun)
         self._begun = {one: self._begun[one] for one in found}

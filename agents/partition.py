@@ -75,7 +75,7 @@ class Partition:
         self.stepping = 0.0
         self._short = False
         self.pending_bytes = 0
-        self.pending_since_ms = 0
+        self.pending_since_ms = self.stamped_ms = 0
         self._policy = policy
         self._state: State | None = None
         self._suspect_until = -1
@@ -176,6 +176,7 @@ class Partition:
                 return verdict
             self.source = guard.adopt(topic, number, message, self.trusted)
             self.condition = Condition.RUNNING
+        self.stamped_ms = max(self.stamped_ms, message.time_ms)
         self._append(message)
         return verdict
 

@@ -295,6 +295,9 @@ class Runtime:
             metrics.time("step_seconds", seconds)
             metrics.time("write_seconds", done - acked)
             metrics.time("chunk_seconds", done - began)
+            for message in taken[:1]:  # the oldest speaks for its chunk
+                age = time.time() - message.time_ms / 1000
+                metrics.time("message_seconds", max(age, 0.0))
             metrics.take(result.counts, result.gauges)
 
     async def _send(self, one: Partition, result: Result, silent: bool) -> None:

@@ -36,6 +36,7 @@ from hub.core.stage import Stage
 from hub.edge import kafka, keyring, logs
 from hub.edge.bundles import Library
 from hub.edge.files import read_catalogue
+from hub.edge.household import Household
 from hub.edge.metrics import Metrics
 from hub.edge.settings import Settings, from_environment
 
@@ -116,11 +117,13 @@ def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
     limits = plan.limits
     if settings.checkpoint_seconds:
         limits = replace(limits, checkpoint_seconds=settings.checkpoint_seconds)
+    metrics = Metrics(stage.name)
+    metrics.registry.register(Household(home, stage.name, own=stage.name))
     runtime = Runtime(
         app,
         stage,
         custody,
-        Metrics(stage.name),
+        metrics,
         limits,
         account=Account(plan.quiet, plan.look),
         library=plan.library,

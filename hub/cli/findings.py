@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hub.edge.household import FREE_BYTES_MIN, SKEW_SECONDS_MAX
 from hub.edge.settings import Home
 from hub.edge.state import folder_name
 
@@ -97,6 +98,10 @@ def _why(says: Mapping[str, Any]) -> str:
         return "does not answer"
     if not says["assigned"]:
         return "has not been given its partitions yet"
+    if says.get("disk_free_bytes", FREE_BYTES_MIN) < FREE_BYTES_MIN:
+        return f"has {says['disk_free_bytes'] >> 20} MB of disk left"
+    if says.get("clock_behind_seconds", 0) >= SKEW_SECONDS_MAX:
+        return f"has a clock {says['clock_behind_seconds']:.0f} s behind the brokers'"
     return f"is opening {len(says.get('opening', ()))} states"
 
 

@@ -17,7 +17,8 @@ Rules (design §3 rules 5, 6, 8, 10, 13; §4; §5):
 Invariant: no direct identifier is in anything a step gives back, except the refused
 rows, which are sealed to the ministry they came from.
 
-State entries: lanes (``l``), and ``g`` → bundle and generation in force.
+State entries: lanes (``l``), ``g`` → bundle and generation in force, and those of
+:mod:`hub.core.arrears` and :mod:`hub.core.freshness`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from collections.abc import Callable, Sequence
 import ormsgpack
 import polars as pl
 
-from hub.core import arrears
+from hub.core import arrears, freshness
 from hub.core.admission import Batch, admit, set_aside, unbelieved
 from hub.core.answers import Desk
 from hub.core.arrow import STAGE, Arrow
@@ -282,6 +283,9 @@ class _Step:
             pl.lit(self._address.records.flow.id).alias("named"),
         )
         accepted, bad = validate(frame, form.flow, form.checks)
+        if not form.flow.quiet and not form.flow.reserved:
+            dates = accepted[form.flow.event_date]
+            freshness.follow(self._overlay, form.flow.id, dates)
         secret = self._keys.pseudonyms[form.flow.domain]
         made = pseudonymise(accepted, form.flow, form.linkage, secret)
         self._arrow.add(form.flow.id, made)

@@ -3,8 +3,8 @@
 Rules (design: envelope, metrics; operators):
 
 - Own registry; names ``kerwen_…``, seconds, counters end in ``_total``.
-- Labels are `stage`, `ministry`, `dataflow`, `outcome`, `reason`; `source` and `into`
-  only on gauges about partitions. Nothing else may become a label; series are bounded.
+- What may be counted, its labels and their words are declared in ``metrics.toml`` (see
+  :mod:`hub.edge.declared`); anything else is refused. Series are bounded.
 - What a worker can account for (positions, coverage, sums since its logs began) is
   shown as a whole, anew every second: what is no longer its own is not shown.
 - The server is a thread: ``/livez`` still answers, and says so, when the loop hangs.
@@ -33,7 +33,8 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from hub.core.stage import LABEL_NAMES, Series
+from hub.core.stage import Series
+from hub.edge import declared
 
 # A second series for each, which nobody asks; the function has no annotations.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -56,48 +57,10 @@ SECONDS_BUCKETS = (
     5.0,
     10.0,
     30.0,
+    60.0,
+    300.0,
+    900.0,
 )
-
-TEXTS: Mapping[str, str] = {
-    "chunk_seconds": "Time of one chunk from first look to stored position",
-    "step_seconds": "Time of the pure step of one chunk",
-    "ack_seconds": "Time until the broker had acknowledged a chunk's outputs",
-    "write_seconds": "Time of the state's batch",
-    "checkpoint_seconds": "Time to copy one partition's state to its shelf",
-    "messages_total": "Input messages by what became of them",
-    "sends_total": "Output messages acknowledged",
-    "seeks_total": "Times a partition was set back to its next message",
-    "rebalances_total": "Assignments received",
-    "lag_messages": "Input messages not yet folded in",
-    "lag_seconds": "Age of the oldest input message not yet folded in",
-    "partitions": "Input partitions held, by condition",
-    "partition_stopped": "Input partitions that stopped and wait for a person",
-    "gap_open": "1 while blocks of an origin are held because its coverage has a gap",
-    "state_bytes": "Bytes of state on disk",
-    "state_keys": "Estimated entries of state",
-    "position_offset": "Last message of an input partition that was folded in",
-    "settled_offset": "The same a minute ago",
-    "covered_offset": "Last message of an origin that is in the state of a partition",
-    "position_mark": "Where a quiet input partition is: equal to covered_mark or not",
-    "settled_mark": "The same a minute ago",
-    "covered_mark": "Up to where a quiet origin is covered: equal or not, no number",
-    "rows_counted": "Rows folded in since the log began, by what became of them",
-    "rows_settled": "The same a minute ago",
-    "facts_counted": "Changes of facts since the log began",
-    "facts_settled": "The same a minute ago",
-    "messages_counted": "Messages folded in since the log began, by outcome",
-    "messages_settled": "The same a minute ago",
-    "lane_missing": "Batches that a ministry signed and the log does not hold",
-    "lane_expected": "Sequence of the first of them",
-    "lane_since": "When that was first known, in seconds since 1970",
-    "cut_held": "Messages held back in a domain until a cut is complete",
-    "rebuild_messages": "Messages to read again before state is where it was",
-    "negative_cells_total": "Cells below zero that a release met and did not show",
-    "rebuild_rows_per_second": "Rows a second of the rebuilds under way",
-    "rebuild_seconds": "Seconds left of the longest rebuild under way",
-    "checkpoints_total": "Checkpoints by what became of them",
-    "series_dropped_total": "Updates not kept because there were too many series",
-}
 
 Probe = Callable[[], Mapping[str, object]]
 """What a probe answers; it is healthy unless ``ok`` is false."""
@@ -118,7 +81,7 @@ class Account(Collector):
             family = families.get((name, *names))
             if family is None:
                 family = families[name, *names] = GaugeMetricFamily(
-                    PREFIX + name, TEXTS[name], labels=names
+                    PREFIX + name, declared.metric(name, self._stage).text, labels=names
                 )
             family.add_metric([self._stage, *(text for _, text in labels)], value)
         return iter(families.values())
@@ -139,7 +102,10 @@ class Metrics:
         self._lock = threading.Lock()
         name = "series_dropped_total"
         self._dropped = Counter(
-            PREFIX + name, TEXTS[name], ("stage",), registry=self.registry
+            PREFIX + name,
+            declared.metric(name, stage).text,
+            ("stage",),
+            registry=self.registry,
         )
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
@@ -195,6 +161,13 @@ class Metrics:
         name: str,
         labels: Mapping[str, str],
     ) -> Counter | Gauge | Histogram | None:
+        known = declared.metric(name, self.stage)
+        if {*labels} != {*known.labels} or kind.__name__.lower() != known.kind:
+            raise ValueError(
+                f"metric {name}: a {known.kind} with {known.labels} is declared, not a"
+                f" {kind.__name__.lower()} with {tuple(labels)}"
+            )
+        labels = known.bounded(labels)
         series = (name, tuple(sorted(labels.items())))
         with self._lock:
             if series not in self._series:
@@ -204,28 +177,22 @@ class Metrics:
                 self._series.add(series)
             made = self._made.get(name)
             if made is None:
-                made = self._made[name] = self._make(kind, name, tuple(sorted(labels)))
+                made = self._made[name] = self._make(kind, name, known)
             return made.labels(stage=self.stage, **labels)
 
     def _make(
-        self,
-        kind: type[Counter | Gauge | Histogram],
-        name: str,
-        labels: tuple[str, ...],
+        self, kind: type[Counter | Gauge | Histogram], name: str, known: declared.Metric
     ) -> Counter | Gauge | Histogram:
-        if not set(labels) <= set(LABEL_NAMES):
-            raise ValueError(f"metric {name}: labels {labels} are not allowed")
-        text = TEXTS.get(name, name.replace("_", " "))
-        names = ("stage", *labels)
+        names = ("stage", *known.labels)
         if kind is Histogram:
             return Histogram(
                 PREFIX + name,
-                text,
+                known.text,
                 names,
                 registry=self.registry,
                 buckets=SECONDS_BUCKETS,
             )
-        return kind(PREFIX + name, text, names, registry=self.registry)
+        return kind(PREFIX + name, known.text, names, registry=self.registry)
 
     def _forget(self, name: str, **labels: str) -> None:
         with self._lock:

@@ -1,4 +1,6 @@
-"""Shows the spools of this machine to Prometheus; ``python -m hub.publisher.exporter``.
+"""Shows the spools of this machine, its certificates and the public keys to Prometheus.
+
+``python -m hub.publisher.exporter``
 
 Runs where a ministry publishes: address and port come from KERWEN_METRICS_HOST and
 KERWEN_METRICS_PORT. It reads, and holds no key.
@@ -13,6 +15,7 @@ import time
 
 from hub.core.errors import HubError
 from hub.edge.files import read_catalogue
+from hub.edge.household import Household
 from hub.edge.metrics import Metrics, Server
 from hub.edge.settings import Settings, from_environment
 from hub.publisher.figures import STAGE, Spools
@@ -40,6 +43,8 @@ def serve(settings: Settings) -> Server:
     metrics = Metrics(STAGE)
     spools = Spools(settings.home.spool, hidden, lambda: time.time_ns() // 1_000_000)
     metrics.registry.register(spools)
+    names = {member.member: member.id for member in catalogue.members.values()}
+    metrics.registry.register(Household(settings.home, STAGE, names=names))
     return Server(
         metrics,
         live=lambda: {"ok": True},

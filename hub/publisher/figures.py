@@ -18,6 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from hub.core.errors import HubError
+from hub.edge import declared
 from hub.edge.metrics import PREFIX
 from hub.publisher import accounts, ledger
 from hub.publisher.accounts import Account
@@ -29,15 +30,15 @@ STAGE = "publisher"
 MEND_SECONDS_MAX = 7 * 86_400
 """Rows that wait longer to be mended are told to somebody."""
 
-_TEXTS = {
-    "quarantine_age_seconds": "Age of the oldest refused row that is not closed",
-    "quarantine_rows": "Refused rows by what became of them",
-    "receipt_age_seconds": "How long the oldest batch the brokers have is unanswered",
-    "receipts_overdue": "Batches unanswered for longer than the publisher's patience",
-    "spool_batches": "Batches in the spool that are not done",
-    "clock_ahead_seconds": "By how much this machine's clock is ahead of the brokers'",
-    "spool_unreadable": "1 where a spool cannot be read",
-}
+_NAMES = (
+    "quarantine_age_seconds",
+    "quarantine_rows",
+    "receipt_age_seconds",
+    "receipts_overdue",
+    "spool_batches",
+    "clock_ahead_seconds",
+    "spool_unreadable",
+)
 _MORE = {
     "quarantine_age_seconds": ("dataflow",),
     "quarantine_rows": ("dataflow", "outcome"),
@@ -114,9 +115,11 @@ class Spools(Collector):
         """Every family, also an empty one."""
         made = {
             name: GaugeMetricFamily(
-                PREFIX + name, text, labels=("stage", "ministry", *_MORE.get(name, ()))
+                PREFIX + name,
+                declared.metric(name, STAGE).text,
+                labels=("stage", "ministry", *_MORE.get(name, ())),
             )
-            for name, text in _TEXTS.items()
+            for name in _NAMES
         }
         for path in sorted(self._folder.glob("*.sqlite")):
             try:

@@ -6,8 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from hub.edge.metrics import PREFIX, TEXTS
-from hub.publisher import figures
+from hub.edge import declared
+from hub.edge.metrics import PREFIX
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "conservation.rules.yml"
@@ -45,7 +45,7 @@ def test_every_alert_has_a_test_and_a_command() -> None:
 
 def test_rules_speak_of_series_that_exist() -> None:
     """A gauge that is renamed takes its alerts along."""
-    known = {PREFIX + name for name in (*TEXTS, *figures._TEXTS)}
+    known = {PREFIX + name for name in declared.names()}
     expressions = re.sub(r"kerwen:\w+(:\w+)*", "", RULES.read_text("utf-8"))
     named = set(re.findall(r"\bkerwen_\w+", expressions))
     assert len(named) > 12

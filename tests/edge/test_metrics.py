@@ -39,20 +39,37 @@ def test_counters_gauges_and_times_carry_prefix_and_stage(metrics: Metrics) -> N
 
 def test_what_a_step_counted_is_taken_over(metrics: Metrics) -> None:
     """Series of a stage get the prefix and the stage."""
-    labels = (("dataflow", "visa"), ("outcome", "accepted"))
-    metrics.take({("rows_total", labels): 20}, {("persons", ()): 5})
-    metrics.take({("rows_total", labels): 1}, {("persons", ()): 6})
+    labels = {
+        "dataflow": "visa",
+        "ministry": "sms",
+        "outcome": "accepted",
+        "reason": "",
+    }
+    series = ("rows_total", tuple(labels.items()))
+    metrics.take({series: 20}, {("lag_messages", ()): 5})
+    metrics.take({series: 1}, {("lag_messages", ()): 6})
 
-    assert (
-        value(metrics, "kerwen_rows_total", dataflow="visa", outcome="accepted") == 21
-    )
-    assert value(metrics, "kerwen_persons") == 6
+    assert value(metrics, "kerwen_rows_total", **labels) == 21
+    assert value(metrics, "kerwen_lag_messages") == 6
 
 
-def test_other_labels_are_refused(metrics: Metrics) -> None:
-    """A label outside the closed set is a mistake of ours, found by tests."""
-    with pytest.raises(ValueError, match="not allowed"):
-        metrics.count("x_total", person="1")
+def test_what_is_not_declared_is_refused(metrics: Metrics) -> None:
+    """Another name, label or kind is a mistake of ours, found by tests."""
+    with pytest.raises(ValueError, match=r"not declared: add it to .*metrics\.toml"):
+        metrics.count("x_total")
+    with pytest.raises(ValueError, match="is declared"):
+        metrics.count("sends_total", person="1")
+    with pytest.raises(ValueError, match="a counter with"):
+        metrics.gauge("sends_total", 1)
+
+
+def test_a_word_that_is_not_declared_makes_no_series(metrics: Metrics) -> None:
+    """Whatever comes in, there is one series for all that has no name."""
+    for number in range(100):
+        metrics.count("messages_total", outcome=f"x{number}")
+
+    assert value(metrics, "kerwen_messages_total", outcome="other") == 100
+    assert value(metrics, "kerwen_messages_total", outcome="x1") is None
 
 
 def test_gaps_open_and_close(metrics: Metrics) -> None:
@@ -67,11 +84,11 @@ def test_gaps_open_and_close(metrics: Metrics) -> None:
 def test_series_are_bounded(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound new series are dropped and counted; old ones go on."""
     monkeypatch.setattr(module, "SERIES_MAX", 2)
-    for reason in ("a", "b", "c", "d", "a"):
-        metrics.count("refused_total", reason=reason)
+    for outcome in ("applied", "stale", "gap", "replay", "applied"):
+        metrics.count("messages_total", outcome=outcome)
 
-    assert value(metrics, "kerwen_refused_total", reason="a") == 2
-    assert value(metrics, "kerwen_refused_total", reason="c") is None
+    assert value(metrics, "kerwen_messages_total", outcome="applied") == 2
+    assert value(metrics, "kerwen_messages_total", outcome="gap") is None
     assert value(metrics, "kerwen_series_dropped_total") == 2
 
 

@@ -73,7 +73,7 @@ class Silent:
     def time(self, *_: object) -> None:
         """Nothing."""
 
-    take = time
+    take = gauge = time
 
 
 class SimPartition(Partition):
