@@ -20,14 +20,14 @@ from pathlib import Path
 
 from cryptography import x509
 
-from hub.cli import cuts, late, publishing, reach, shelves
+from hub.cli import agreements, cuts, late, publishing, reach, shelves
 from hub.cli.findings import RESTART, Finding, of_hub
 from hub.cli.ministry import check_member
 from hub.cli.output import Output
 from hub.core.access import STAGES
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import CatalogueError, HubError
-from hub.edge import enacting, keyring
+from hub.edge import enacting, keymaking, keyring
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import daemon
@@ -108,6 +108,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield from _certificates(home, datetime.now(UTC))
     yield from _spools(home)
     if catalogue is not None:
+        yield from agreements.of_agreements(home, catalogue, datetime.now(UTC).date())
         yield from late.of_rows(home, catalogue)
         yield from late.of_spools(home, catalogue)
 
@@ -193,8 +194,9 @@ def _keys(home: Home, catalogue: Catalogue | None) -> Iterator[Finding]:
     }
     for name in (*STAGES, "control"):
         looks[name] = lambda name=name: _KEYS[name](home.root)  # type: ignore[misc]  # mypy cannot type a default that binds the name
+    theirs = keymaking.held_elsewhere(home.root)
     for member in catalogue.members.values() if catalogue else ():
-        if member.provides:
+        if member.provides and member.id not in theirs:
             looks[member.id] = lambda id_=member.id: keyring.ministry(home.root, id_)  # type: ignore[misc]  # as above
     for attempt in looks.values():
         try:

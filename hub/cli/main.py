@@ -37,6 +37,8 @@ VERBS: dict[str, str] = {
     "query": "print one indicator table by sex",
     "verify": "check offline that figures are exactly those the hub signed",
     "gateway": "members' tokens for the gateway, and revoking a member at once",
+    "onboard": "let a ministry or a member in: keys, agreement, permissions, a test",
+    "offboard": "end a member's part: its signature, permissions and tokens",
     "audit": "recompute every cell from the inbound log and compare",
     "catalogue": "list, check or document the catalogue",
     "log": "who did what to the hub; whether that record was touched",
