@@ -7,6 +7,7 @@ Rules (docs/disclosure.md, "Release"):
 - A vintage is released once: a second one of the same period and letter is refused
   before anything is written, as long as the first was not withdrawn.
 - ``show``, ``diff`` and ``plan`` only read, as any member may.
+- ``draft``, ``approve`` and ``utility``: see :mod:`hub.cli.drafting`.
 - ``import`` brings figures of earlier years, signed (docs/adr/0006-history.md).
 - ``skip`` lets a cut that is under way go on without one ministry partition, by a
   signed entry in a new bundle; what that ministry provides is marked missing in it.
@@ -19,19 +20,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.cli import history, vintages
+from hub.cli import drafting, history, vintages
 from hub.cli.bundles import skip_source
 from hub.cli.output import Output
 from hub.cli.vintages import Desk
-from hub.client import wait_for
 from hub.core.catalogue import calendar
 from hub.core.catalogue.calendar import Released
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError, UsageError
-from hub.edge import control, enacting, trail
+from hub.edge import control, enacting
 from hub.edge.settings import from_environment
 
-ACTIONS = ("run", "plan", "show", "diff", "withdraw", "skip", "import")
+ACTIONS = (
+    *("run", "plan", "draft", "approve", "utility"),
+    *("show", "diff", "withdraw", "skip", "import"),
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +64,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--newer", default="R", help="diff: the same")
     parser.add_argument(
-        "--marker", help="withdraw, skip: the release or cut, or how it begins"
+        "--marker",
+        help="withdraw, skip, approve, utility: which release or draft (its beginning)",
+    )
+    parser.add_argument(
+        "--member", help="approve: whose word it is, as the calendar names it"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="utility: write the report there, as Markdown"
     )
     parser.add_argument(
         "--source", metavar="TOPIC/P", help="skip: the partition a cut waits for"
@@ -69,7 +79,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reason",
         default="",
-        help="withdraw, skip: why; import: where it was published; kept for good",
+        help="withdraw, skip, approve: why; import: where it was published; kept",
     )
     parser.add_argument(
         "--file", type=Path, help="import: figures of earlier years, of one table"
@@ -84,21 +94,46 @@ def run(args: argparse.Namespace, out: Output) -> int:
     catalogue = enacting.in_force(settings)
     reader = a_reader(catalogue)
     desk = Desk(settings=settings, catalogue=catalogue, reader=reader, out=out)
-    match args.action:
-        case "plan":
-            return vintages.plan(desk, args.years)
-        case "show":
-            return vintages.show(desk, args.period, {*args.tables})
-        case "diff":
-            if len(args.tables) != 1:
-                raise UsageError("diff: name one table with --tables")
-            return vintages.diff(desk, args.tables[0], args.older, args.newer)
-        case "withdraw":
-            if not args.marker:
-                raise UsageError("withdraw: name the release with --marker")
-            return vintages.withdraw(desk, args.marker, args.tables, args.reason)
-        case _:
-            return (_import if args.action == "import" else _run)(desk, args)
+    return _WORDS[args.action](desk, args)
+
+
+def _plan(desk: Desk, args: argparse.Namespace) -> int:
+    return vintages.plan(desk, args.years)
+
+
+def _show(desk: Desk, args: argparse.Namespace) -> int:
+    return vintages.show(desk, args.period, {*args.tables})
+
+
+def _diff(desk: Desk, args: argparse.Namespace) -> int:
+    if len(args.tables) != 1:
+        raise UsageError("diff: name one table with --tables")
+    return vintages.diff(desk, args.tables[0], args.older, args.newer)
+
+
+def _withdraw(desk: Desk, args: argparse.Namespace) -> int:
+    if not args.marker:
+        raise UsageError("withdraw: name the release with --marker")
+    return vintages.withdraw(desk, args.marker, args.tables, args.reason)
+
+
+def _draft(desk: Desk, args: argparse.Namespace) -> int:
+    if args.period is None:
+        raise UsageError("draft: give --period")
+    cut = (args.period, args.vintage, args.tables)
+    return drafting.draft(desk, *cut, args.timeout)
+
+
+def _approve(desk: Desk, args: argparse.Namespace) -> int:
+    if not args.marker or not args.member:
+        raise UsageError("approve: give --marker, --member and --reason")
+    said = (args.marker, args.member, args.reason)
+    return drafting.approve(desk, *said, args.timeout)
+
+
+def _utility(desk: Desk, args: argparse.Namespace) -> int:
+    chosen = (args.period, {*args.tables}, args.marker)
+    return drafting.utility(desk, *chosen, args.output)
 
 
 def _import(desk: Desk, args: argparse.Namespace) -> int:
@@ -159,19 +194,10 @@ def _close(
     desk: Desk, period: str, letter: str, tables: Sequence[str], *, timeout: float
 ) -> dict[str, Any]:
     """Write the marker into every ministry's log; wait for its manifests."""
-    settings, out = desk.settings, desk.out
-    named = " ".join(tables) or "all tables"
-    trail.note(settings, "release run", f"{period} {letter} {named}"[:200])
-    marker = control.close(
-        settings,
-        desk.catalogue,
-        period=period,
-        vintage=letter,
-        tables=tuple(tables),
-    )
-    out.say(f"cut {marker.marker.hex()} is in every ministry's log; waiting")
-    found = wait_for(settings, desk.reader, marker.marker, marker.tables, timeout)
-    out.table(
+    marker, found, notice = drafting.closed(desk, period, letter, tables, timeout)
+    if notice is not None:
+        return drafting.show(desk, notice) | {"tables": {}, "observations": 0}
+    desk.out.table(
         f"Vintage {marker.vintage} of {marker.period}",
         ("table", "observations", "digest"),
         [(one.table, one.observations, one.digest.hex()[:16]) for one in found],
@@ -192,3 +218,16 @@ def a_reader(catalogue: Catalogue) -> str:
         if member.reads:
             return member.id
     raise InvalidError("no member reads indicators: add one under catalogue/providers")
+
+
+_WORDS = {
+    "run": _run,
+    "plan": _plan,
+    "draft": _draft,
+    "approve": _approve,
+    "utility": _utility,
+    "show": _show,
+    "diff": _diff,
+    "withdraw": _withdraw,
+    "import": _import,
+}

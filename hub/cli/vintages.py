@@ -21,7 +21,8 @@ from hub.core.errors import InvalidError
 from hub.core.messages.indicators import UTILITY
 from hub.core.observation import Observation, Vintage
 from hub.core.period import day_of, parse
-from hub.edge import control, trail
+from hub.core.skips import Undone
+from hub.edge import control, enacting, trail
 from hub.edge.settings import Settings
 
 
@@ -215,6 +216,9 @@ def withdraw(desk: Desk, marker: str, tables: Sequence[str], reason: str) -> int
         )
     subject = f"{found[0].marker.hex()} {' '.join(one.table for one in found)}"
     trail.note(desk.settings, "release withdraw", subject[:200], reason)
+    gone = [Undone(marker=one.marker, table=one.table) for one in found]
+    # First the bundle: what is taken back must not be in the way of what follows.
+    enacting.enact(desk.settings, skipping=lambda skips: skips.with_undone(gone))
     control.withdraw(desk.settings, found, reason)
     desk.out.result(
         {

@@ -25,6 +25,7 @@ from hub.core.topics import (
     CELLS,
     INDICATORS,
     NAMESPACES,
+    NOTICES,
     TRAIL,
     ministry_topic,
     quarantine_topic,
@@ -130,6 +131,8 @@ def _service_acls() -> list[Acl]:
         *(_topic(one, "READ", TRAIL) for one in ("audit", "control")),
         _topic("aggregate", "WRITE", CELLS),
         _topic("release", "READ", CELLS),
+        _topic("release", "WRITE", NOTICES),
+        _topic("control", "READ", NOTICES),
         *(_group(stage, stage, "LITERAL") for stage in STAGES),
     ]
 

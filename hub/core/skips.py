@@ -1,5 +1,8 @@
 """Signed skips: what a hub goes on without, by whose reason, since when.
 
+Beside them, in the same way and for the same reason, stand releases that were taken
+back: release reads no log but the cells, so the bundle tells it.
+
 Rules (design: delivery, rules 8 and 12):
 
 - A *cut* skip lets one cut go on without one source; its ministry is marked missing.
@@ -13,8 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from hub.core.errors import InvalidError
@@ -22,6 +25,8 @@ from hub.core.errors import InvalidError
 SKIPS_MAX = 10_000
 REASON_MAX = 200
 MARKER_SIZE = LOG_SIZE = 16
+_APPROVED = ("marker", "digest", "signature")
+"""The bytes of an approval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -45,12 +50,39 @@ class MessageSkip:
     created_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Undone:
+    """The release of one table that was taken back: another may take its place."""
+
+    marker: bytes
+    table: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Approval:
+    """The word of a second person that lets a draft out.
+
+    Attributes:
+        marker: Of the draft.
+        digest: What was seen; see :func:`hub.core.release.drafts.digest`.
+        signature: By a signing key of the member that the calendar names.
+    """
+
+    marker: bytes
+    digest: bytes
+    key_id: str
+    created_ms: int
+    signature: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skips:
-    """All skips of a bundle."""
+    """All skips of a bundle, releases taken back, and approvals."""
 
     cuts: tuple[CutSkip, ...] = ()
     messages: tuple[MessageSkip, ...] = ()
+    undone: tuple[Undone, ...] = ()
+    approved: tuple[Approval, ...] = ()
 
     def digest(self) -> bytes:
         """SHA-256 of the canonical text."""
@@ -60,20 +92,38 @@ class Skips:
         """The canonical JSON text: entries in order, one line each."""
         cuts = [_line(one) for one in sorted(self.cuts)]
         messages = [_line(one) for one in sorted(self.messages)]
-        return f'{{"cuts": [{_lines(cuts)}],\n"messages": [{_lines(messages)}]}}\n'
+        text = f'"cuts": [{_lines(cuts)}],\n"messages": [{_lines(messages)}]'
+        # What is not there is not written: older bundles keep their digests.
+        undone = [_line(one) for one in sorted(self.undone)]
+        approved = [_line(one) for one in sorted(self.approved)]
+        for name, lines in (("undone", undone), ("approved", approved)):
+            if lines:
+                text += f',\n"{name}": [{_lines(lines)}]'
+        return f"{{{text}}}\n"
 
     def with_cut(self, skip: CutSkip) -> Skips:
         """These and one more; the first of two about the same thing stays."""
         named = {(one.marker, one.source) for one in self.cuts}
         if (skip.marker, skip.source) in named:
             return self
-        return Skips(cuts=(*self.cuts, checked(skip)), messages=self.messages)
+        return replace(self, cuts=(*self.cuts, checked(skip)))
 
     def with_message(self, skip: MessageSkip) -> Skips:
         """These and one more; the first of two about the same thing stays."""
         if skip.offset in self.offsets(skip.source, skip.log):
             return self
-        return Skips(cuts=self.cuts, messages=(*self.messages, checked(skip)))
+        return replace(self, messages=(*self.messages, checked(skip)))
+
+    def with_undone(self, found: Iterable[Undone]) -> Skips:
+        """These and releases that were taken back."""
+        more = {*found} - {*self.undone}
+        return replace(self, undone=(*self.undone, *sorted(more)))
+
+    def with_approval(self, approval: Approval) -> Skips:
+        """These and one approval; of two about one draft both stay."""
+        if approval in self.approved:
+            return self
+        return replace(self, approved=(*self.approved, approval))
 
     def of_cuts(self) -> frozenset[tuple[bytes, str]]:
         """(marker, source) of every cut skip."""
@@ -89,12 +139,17 @@ class Skips:
 
     def holds(self, earlier: Skips) -> bool:
         """Whether nothing of `earlier` is gone."""
-        return {*earlier.cuts} <= {*self.cuts} and {*earlier.messages} <= {
-            *self.messages
-        }
+        pairs = (
+            (earlier.cuts, self.cuts),
+            (earlier.messages, self.messages),
+            (earlier.undone, self.undone),
+            (earlier.approved, self.approved),
+        )
+        return all({*old} <= {*new} for old, new in pairs)
 
 
 Skip = CutSkip | MessageSkip
+Entry = Skip | Undone | Approval
 S = TypeVar("S", CutSkip, MessageSkip)
 
 
@@ -110,10 +165,19 @@ def read_skips(text: str) -> Skips:
                 MessageSkip(**_values(one, log=one["log"]))
                 for one in content["messages"]
             ),
+            undone=tuple(
+                Undone(**_values(one, marker=one["marker"]))
+                for one in content.get("undone", ())
+            ),
+            approved=tuple(
+                Approval(**_values(one, **{name: one[name] for name in _APPROVED}))
+                for one in content.get("approved", ())
+            ),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidError("the list of skips cannot be read") from error
-    if len(found.cuts) + len(found.messages) > SKIPS_MAX:
+    beside = len(found.undone) + len(found.approved)
+    if len(found.cuts) + len(found.messages) + beside > SKIPS_MAX:
         raise InvalidError(f"more than {SKIPS_MAX} skips")
     for cut in found.cuts:
         checked(cut)
@@ -138,7 +202,7 @@ def _values(entry: Mapping[str, Any], **uuids: str) -> dict[str, Any]:
     return {**entry, **{name: bytes.fromhex(text) for name, text in uuids.items()}}
 
 
-def _line(skip: Skip) -> str:
+def _line(skip: Entry) -> str:
     values = {
         name: value.hex() if isinstance(value, bytes) else value
         for name, value in asdict(skip).items()

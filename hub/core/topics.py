@@ -19,6 +19,8 @@ from hub.core.log import PARTITIONS_FACTS, PARTITIONS_MINISTRY, PARTITIONS_ONE
 
 CELLS = "hub.cells"
 TRAIL = "hub.trail"
+NOTICES = "hub.notices"
+"""What release says to the operator alone: refusals and drafts."""
 VINTAGES = "indicators.vintages"
 INDICATORS = "indicators."
 NAMESPACES = (
@@ -159,7 +161,10 @@ def _internal_topics(catalogue: Catalogue) -> list[Topic]:
         Topic(
             name=CELLS, partitions=PARTITIONS_ONE, retention_ms=_CELLS_DAYS * _DAY_MS
         ),
-        Topic(name=TRAIL, partitions=PARTITIONS_ONE, retention_ms=_FOREVER_MS),
+        *(
+            Topic(name=name, partitions=PARTITIONS_ONE, retention_ms=_FOREVER_MS)
+            for name in (TRAIL, NOTICES)
+        ),
     ]
 
 

@@ -50,12 +50,12 @@ def spaces(names: set[str]) -> set[str]:
         ("intake", {"ministry"}, {"hub.records", "receipts", "quarantine"}),
         ("dedupe", {"hub.records"}, {"hub.facts", "statements"}),
         ("aggregate", {"hub.facts"}, {"hub.cells"}),
-        ("release", {"hub.cells", "indicators"}, {"indicators"}),
+        ("release", {"hub.cells", "indicators"}, {"indicators", "hub.notices"}),
         ("audit", {"ministry", "hub.cells", "hub.trail"}, set()),
         ("gateway", {"indicators"}, set()),
         (
             "control",
-            {"hub.trail"},
+            {"hub.trail", "hub.notices"},
             {
                 "ministry",
                 "receipts",
@@ -65,6 +65,7 @@ def spaces(names: set[str]) -> set[str]:
                 "hub.facts",
                 "hub.cells",
                 "hub.trail",
+                "hub.notices",
                 "indicators",
             },
         ),

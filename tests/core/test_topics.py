@@ -45,6 +45,7 @@ def test_every_domain_has_its_arrows(catalogue: Catalogue) -> None:
         **{f"hub.facts.{domain}": 4 for domain in Domain},
         "hub.cells": 1,
         "hub.trail": 1,
+        "hub.notices": 1,
     }
 
 

@@ -49,14 +49,22 @@ class Calendar:
     Attributes:
         hour: Of the day, Asia/Ashgabat; everybody gets them then.
         terms: Frequency → vintage → term after the period's last day.
+        approval: Short id of the member whose word lets a release out; empty: nobody's.
+        repeated: Tables whose vintages may be released again, for trials; ``*``: all.
     """
 
     hour: int = 10
     terms: Mapping[str, Mapping[str, Term]] = field(default_factory=dict)
+    approval: str = ""
+    repeated: frozenset[str] = frozenset()
 
     def day(self, period: Period, vintage: str) -> dt.date:
         """When a vintage of a period is due."""
         return self.terms[period.frequency][vintage].after(period.end)
+
+    def repeats(self, table: str) -> bool:
+        """Whether a vintage of a table may be released again."""
+        return not self.repeated.isdisjoint({table, "*"})
 
 
 class Released(NamedTuple):

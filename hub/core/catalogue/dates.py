@@ -21,6 +21,10 @@ def read_calendar(node: Node) -> Calendar:
     hour = node.integer("hour")
     if not 0 <= hour <= 23:
         node.complain("hour", "an hour from 0 to 23", hour, "write 10")
+    approval = node.optional("approval") or ""
+    repeated = (
+        frozenset(node.strings("repeated")) if "repeated" in node else frozenset()
+    )
     terms: dict[str, dict[str, Term]] = {}
     for frequency in FREQUENCIES:
         part = node.node(frequency)
@@ -31,7 +35,7 @@ def read_calendar(node: Node) -> Calendar:
             expected = "P before R before F"
             node.complain(frequency, expected, None, "give later ones longer terms")
     node.done()
-    return Calendar(hour=hour, terms=terms)
+    return Calendar(hour=hour, terms=terms, approval=approval, repeated=repeated)
 
 
 def _term(node: Node) -> Term:

@@ -27,6 +27,7 @@ from hub.core.messages.model import (
     Envelope,
     EnvelopeHeader,
     Genesis,
+    Notice,
     Quarantine,
     Receipt,
     Sealed,
@@ -35,7 +36,7 @@ from hub.core.messages.model import (
 )
 from hub.core.reasons import Reason
 
-Wire = Genesis | Config | Close | Act | Envelope | Block | Sealed
+Wire = Genesis | Config | Close | Act | Notice | Envelope | Block | Sealed
 """What may stand as a Kafka value; the rest travels inside one of these."""
 Inside = EnvelopeHeader | BlockHeader | Sections | Receipt | Quarantine | Statement
 Message = Wire | Inside
@@ -50,6 +51,7 @@ _SCHEMAS: dict[type[Any], Schema] = {
     Config: schemas.CONFIG,
     Close: schemas.CLOSE,
     Act: schemas.ACT,
+    Notice: schemas.NOTICE,
     Envelope: schemas.ENVELOPE,
     EnvelopeHeader: schemas.ENVELOPE_HEADER,
     Sealed: schemas.SEALED,
@@ -60,7 +62,7 @@ _SCHEMAS: dict[type[Any], Schema] = {
     BlockHeader: schemas.BLOCK_HEADER,
     Sections: schemas.SECTIONS,
 }
-_WIRE = (Genesis, Config, Close, Act, Envelope, Block, Sealed)
+_WIRE = (Genesis, Config, Close, Act, Notice, Envelope, Block, Sealed)
 _MAKERS = {
     **{kind.__name__: kind for kind in _SCHEMAS},
     "Stanza": model.Stanza,

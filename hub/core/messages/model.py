@@ -84,6 +84,29 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What release says to the operator about a cut that it does not publish.
+
+    Attributes:
+        kind: ``refused``, or ``draft``: it waits for an approval.
+        reason: UTF-8; why.
+        manifests: Of a draft, without signatures: what would be published, how good.
+        digest: Of a draft, over all of them.
+    """
+
+    marker: bytes
+    kind: str
+    vintage: str
+    period: str
+    reason: bytes
+    manifests: tuple[bytes, ...]
+    digest: bytes
+    created_ms: int
+    key_id: str
+    signature: bytes = field(default=SIGNATURE_NONE, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stanza:
     """The data key of an envelope, wrapped for one recipient."""
 

@@ -99,6 +99,19 @@ ACT = record(
     blob("reason", REASON_TEXT_MAX),
     *_SIGNED,
 )
+NOTICE = record(
+    "Notice",
+    "What release says to the operator about a cut that it does not publish.",
+    256 * KIB,
+    fixed("marker", "Uuid", 16),
+    choice("kind", "NoticeKind", "refused", "draft"),
+    choice("vintage", "Vintage", "P", "R", "F"),
+    text("period", 16),
+    blob("reason", REASON_TEXT_MAX),
+    many("manifests", "bytes", TABLES_MAX, max=4 * KIB),
+    fixed("digest", "Digest", 32),
+    *_SIGNED,
+)
 ENVELOPE = record(
     "Envelope",
     "One sealed batch of one member.",
@@ -270,6 +283,7 @@ PUBLIC: Mapping[str, Schema] = {
     "config": CONFIG,
     "close": CLOSE,
     "act": ACT,
+    "notice": NOTICE,
     "envelope": ENVELOPE,
     "envelope_header": ENVELOPE_HEADER,
     "sealed": SEALED,

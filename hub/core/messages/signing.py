@@ -26,16 +26,17 @@ from hub.core.messages.model import (
     Close,
     Config,
     Genesis,
+    Notice,
     Receipt,
     Statement,
 )
 from hub.core.reasons import Reason
 
-Signed = TypeVar("Signed", Genesis, Config, Close, Act, Receipt, Statement)
+Signed = TypeVar("Signed", Genesis, Config, Close, Act, Notice, Receipt, Statement)
 
 
 def signed_bytes(
-    message: Genesis | Config | Close | Act | Receipt | Statement,
+    message: Genesis | Config | Close | Act | Notice | Receipt | Statement,
 ) -> bytes:
     """What the signature of `message` is made over."""
     label = f"kerwen v1 sign {type(message).__name__}\0".encode()
@@ -48,7 +49,7 @@ def sign(message: Signed, private_key: Ed25519PrivateKey) -> Signed:
 
 
 def verify(
-    message: Genesis | Config | Close | Act | Receipt | Statement,
+    message: Genesis | Config | Close | Act | Notice | Receipt | Statement,
     public_key: Ed25519PublicKey,
 ) -> None:
     """Raise EnvelopeError(SIGNATURE) unless `public_key` signed `message`."""

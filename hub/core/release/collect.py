@@ -22,6 +22,7 @@ Rules (delivery, rule 8):
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import ormsgpack
@@ -113,17 +114,27 @@ def _wait(overlay: Overlay, source: Source, ending: Ending) -> None:
     stored = overlay.get(key)
     turn, absent = 0, frozenset[tuple[str, str]]()
     if stored is not None:
-        known = _read(stored)
+        known = unpack(stored)
         turn, absent = known.turn, known.absent
     if source.name == FIRST:
         turn = int.from_bytes(overlay.get(TURNS) or b"", "big") + 1
         overlay.put(TURNS, turn.to_bytes(8, "big"))
     names = {parse_ministry(one.source.rpartition("/")[0]) for one in ending.absent}
-    packed = (encode(ending.close), ending.config, turn, sorted(absent | names))
-    overlay.put(key, ormsgpack.packb(packed))
+    found = Waiting(
+        close=ending.close, config=ending.config, turn=turn, absent=absent | names
+    )
+    overlay.put(key, pack(found))
 
 
-def _read(stored: bytes) -> Waiting:
+def pack(waiting: Waiting) -> bytes:
+    """A cut as it is kept; see :func:`unpack`."""
+    absent = sorted(waiting.absent)
+    close = encode(waiting.close)
+    return ormsgpack.packb((close, waiting.config, waiting.turn, absent))
+
+
+def unpack(stored: bytes) -> Waiting:
+    """The opposite of :func:`pack`."""
     close, config, turn, absent = ormsgpack.unpackb(stored)
     return Waiting(
         close=decode_as(Close, close),
@@ -135,7 +146,7 @@ def _read(stored: bytes) -> Waiting:
 
 def waiting(overlay: Overlay) -> list[Waiting]:
     """The cuts that are not released, by turn; those without one at the end."""
-    found = [_read(value) for _, value in overlay.scan(WAITING)]
+    found = [unpack(value) for _, value in overlay.scan(WAITING)]
     return sorted(found, key=lambda one: (not one.turn, one.turn, one.close.marker))
 
 
@@ -167,9 +178,18 @@ def rows_of(overlay: Overlay, marker: bytes) -> pl.DataFrame:
     return pl.concat(frames)
 
 
+def set_aside(overlay: Overlay, marker: bytes) -> None:
+    """Keep nothing of a cut but its rows and its name; it has had its turn."""
+    _forget(overlay, marker, (COMPLETE, WAITING))
+
+
 def finish(overlay: Overlay, marker: bytes) -> None:
     """Forget a cut but for its name."""
-    for kind in (KEPT, COMPLETE, WAITING):
+    _forget(overlay, marker, (KEPT, COMPLETE, WAITING))
+
+
+def _forget(overlay: Overlay, marker: bytes, kinds: Iterable[bytes]) -> None:
+    for kind in kinds:
         for key, _ in list(overlay.scan(kind + marker)):
             overlay.delete(key)
     overlay.put(DONE + marker, b"")

@@ -7,6 +7,8 @@ Rules (delivery, rules 8 and 10; docs/data-path.md, "Release"):
 - A period that a provider has not declared is missing, never zero; so is every period
   of a provider that a signed skip left out.
 - A cell below zero is a fault: it is counted aloud and shown nowhere.
+- A vintage stands once (:mod:`hub.core.release.once`); what may not go out is answered
+  with a notice to the operator, and nothing of the cut is published.
 - Figures drawn under another secret or other numbers than those before them, of the
   same period or the one before, are marked as a break.
 
@@ -21,11 +23,13 @@ from dataclasses import replace
 
 import polars as pl
 
-from hub.core import cut
-from hub.core.catalogue.model import Catalogue, Measure, Table
+from hub.core import cut, observation
+from hub.core.bundle import Bundle
+from hub.core.catalogue.model import Measure, Table
 from hub.core.disclosure import rules
 from hub.core.disclosure.figures import ABSENT, BREAK, INTERNAL, Figure, Place
 from hub.core.disclosure.protect import protect
+from hub.core.errors import InvalidError
 from hub.core.indicators import timeline
 from hub.core.keys import SigningKey
 from hub.core.log import Send
@@ -34,9 +38,11 @@ from hub.core.release import (
     assemble,
     collect,
     components,
+    drafts,
     gates,
     inventory,
     ledger,
+    once,
     publish,
     utility,
 )
@@ -44,7 +50,7 @@ from hub.core.release.collect import Waiting
 from hub.core.release.utility import Utility
 from hub.core.stage import Series
 from hub.core.state import Overlay
-from hub.core.topics import facts_topic
+from hub.core.topics import VINTAGES, facts_topic
 
 Figures = dict[Place, Figure]
 
@@ -52,10 +58,10 @@ Figures = dict[Place, Figure]
 class Office:
     """What releases cuts of one bundle."""
 
-    def __init__(
-        self, catalogue: Catalogue, *, secret: bytes, signer: SigningKey
-    ) -> None:
+    def __init__(self, bundle: Bundle, *, secret: bytes, signer: SigningKey) -> None:
+        catalogue = bundle.catalogue
         self._catalogue = catalogue
+        self._undone = frozenset(bundle.skips.undone)
         self._secret = secret
         self._signer = signer
         self._rules = {n: rules.read(one) for n, one in catalogue.policies.items()}
@@ -63,7 +69,13 @@ class Office:
             n: rules.epoch(one, secret) for n, one in catalogue.policies.items()
         }
         for table in catalogue.tables.values():
+            if table.policy not in self._rules:
+                text = f"its policy {table.policy!r} is not in the catalogue"
+                raise InvalidError(f"table {table.id}: {text}")
             rules.check(table, self._rules[table.policy])
+        wanted = catalogue.calendar.approval
+        if wanted and not drafts.approver(catalogue):
+            raise InvalidError(f"calendar.toml: approval = {wanted!r} is no member")
 
     def missing(self, overlay: Overlay, waiting: Waiting) -> tuple[str, ...]:
         """The facts partitions that a cut needs and that are not complete."""
@@ -72,11 +84,57 @@ class Office:
         missing = wanted - collect.arrived(overlay, close.marker)
         return tuple(sorted(f"{facts_topic(domain)}/{n}" for domain, n in missing))
 
+    @property
+    def approved(self) -> bool:
+        """Whether a release needs somebody's word."""
+        return bool(self._catalogue.calendar.approval)
+
+    def refusal(self, overlay: Overlay, waiting: Waiting) -> str:
+        """Why a cut may not be released; empty if it may."""
+        return once.refusal(overlay, self._catalogue, self._undone, waiting.close)
+
+    def refuse(self, waiting: Waiting, reason: str) -> Send:
+        """Tell the operator that nothing of a cut is published, and why."""
+        return publish.notice_send(waiting.close, self._signer, reason=reason)
+
+    def draft(self, overlay: Overlay, waiting: Waiting) -> Send:
+        """Work a cut out, keep it for its approval, and tell the operator of it."""
+        seen = self._seen(overlay, waiting)
+        drafts.keep(overlay, waiting, drafts.digest(seen))
+        return publish.notice_send(waiting.close, self._signer, manifests=seen)
+
+    def let_out(
+        self,
+        overlay: Overlay,
+        waiting: Waiting,
+        seen: bytes,
+        at_ms: int,
+        counts: Counter[Series],
+    ) -> list[Send]:
+        """Publish a draft as it was seen, dated by its approval; or say why not."""
+        reason = self.refusal(overlay, waiting)
+        if not reason and drafts.digest(self._seen(overlay, waiting)) != seen:
+            reason = (
+                "other figures were published since, so these are no longer those that"
+                " were approved; make the draft again"
+            )
+        if reason:
+            return [self.refuse(waiting, reason)]
+        dated = replace(waiting.close, created_ms=at_ms)
+        return self.release(overlay, replace(waiting, close=dated), counts)
+
+    def _seen(self, overlay: Overlay, waiting: Waiting) -> list[bytes]:
+        """The manifests of a cut, worked out on a state that is then thrown away."""
+        sends = self.release(Overlay(overlay), waiting, Counter())
+        values = [one.value for one in sends if one.topic == VINTAGES]
+        return [drafts.bare(observation.decode(one)) for one in values if one]
+
     def release(
         self, overlay: Overlay, waiting: Waiting, counts: Counter[Series]
     ) -> list[Send]:
         """All tables of a whole cut."""
         close = waiting.close
+        once.write(overlay, self._catalogue, close)
         quality: dict[str, Utility] = {}
         done = self._figures(overlay, waiting, quality)
         sends: list[Send] = []

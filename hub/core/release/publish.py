@@ -19,11 +19,12 @@ from hub.core.catalogue.model import Catalogue, Table
 from hub.core.disclosure.figures import BREAK, Figure, Place, first
 from hub.core.keys import SigningKey
 from hub.core.log import Send
-from hub.core.messages import Close
+from hub.core.messages import DIGEST_NONE, Close, Notice, encode, sign
 from hub.core.observation import Observation, Vintage
+from hub.core.release import drafts
 from hub.core.release.scale import printed
 from hub.core.release.utility import Utility
-from hub.core.topics import VINTAGES, indicator_topic
+from hub.core.topics import NOTICES, VINTAGES, indicator_topic
 
 FINAL = "F"
 
@@ -101,3 +102,26 @@ def manifest_send(vintage: Vintage) -> Send:
     """The message of a manifest, keyed by its table."""
     value = observation.encode(vintage)
     return Send(topic=VINTAGES, partition=0, key=vintage.table.encode(), value=value)
+
+
+def notice_send(
+    close: Close,
+    signer: SigningKey,
+    *,
+    reason: str = "",
+    manifests: Sequence[bytes] = (),
+) -> Send:
+    """What the operator alone is told of a cut: refused, or a draft."""
+    notice = Notice(
+        marker=close.marker,
+        kind="refused" if reason else "draft",
+        vintage=close.vintage,
+        period=close.period,
+        reason=reason.encode(),
+        manifests=tuple(manifests),
+        digest=drafts.digest(manifests) if manifests else DIGEST_NONE,
+        created_ms=close.created_ms,
+        key_id=signer.key_id,
+    )
+    value = encode(sign(notice, signer.private))
+    return Send(topic=NOTICES, partition=0, key=None, value=value)

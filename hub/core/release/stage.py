@@ -8,6 +8,8 @@ Rules (delivery, rules 8 and 10; docs/data-path.md, "Release"):
   every cut needs, has answered their markers: what one cut may show depends on those
   before it. A later cut never overtakes one that waits.
 - A cut is computed under its own bundle (:mod:`hub.core.release.office`).
+- A vintage stands once: a second one is refused (:mod:`hub.core.release.once`); one
+  that needs a word waits for it (:mod:`hub.core.release.drafts`).
 - A marker that is void in any domain is forgotten.
 
 State: see :mod:`hub.core.release.collect` and :mod:`hub.core.release.ledger`.
@@ -24,7 +26,7 @@ from hub.core.bundle import NONE, Books, Bundle, Bundles
 from hub.core.keys import SigningKey
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import Block, BlockHeader, Section, decode, decode_as
-from hub.core.release import collect
+from hub.core.release import collect, drafts
 from hub.core.release.office import Office
 from hub.core.stage import Result, Series
 from hub.core.standing import WAITING, Standing, of_close
@@ -45,8 +47,9 @@ class Release:
         signer: SigningKey,
     ) -> None:
         def office(bundle: Bundle) -> Office:
-            return Office(bundle.catalogue, secret=secret, signer=signer)
+            return Office(bundle, secret=secret, signer=signer)
 
+        self._bundles = bundles
         self._offices = Books(bundles, office)
         # A policy that cannot keep its promise is found out here, and not at a cut.
         for newest in bundles.held()[-1:]:
@@ -63,8 +66,13 @@ class Release:
         gaps: dict[str, None] = {}
         for message in messages:
             block = decode(message.value)
-            if isinstance(block, Block) and self._take(overlay, message, block, gaps):
+            if not isinstance(block, Block):
+                continue
+            header, ended = self._take(overlay, message, block, gaps)
+            if ended:
                 sends += self._turns(overlay, counts)
+            if header is not None:
+                sends += self._approved(overlay, header.config, counts)
         return Result(sends=sends, counts=dict(counts), gaps=tuple(gaps))
 
     def standing(self, topic: str, state: Reader) -> Standing:
@@ -80,8 +88,8 @@ class Release:
 
     def _take(
         self, overlay: Overlay, message: Incoming, block: Block, gaps: dict[str, None]
-    ) -> bool:
-        """Fold one block; whether a cut may have become whole, or gone."""
+    ) -> tuple[BlockHeader | None, bool]:
+        """Fold one block; its header if it counts, and whether a cut may have ended."""
         sections: list[Section] = []
         if message.aside:
             header = decode_as(BlockHeader, block.header)
@@ -91,16 +99,16 @@ class Release:
         if verdict.action == "gap":
             gaps[header.source.name] = None
         if verdict.action != "apply":
-            return False
+            return None, False
         coverage.advance(overlay, header)
         for section in sections:
             if section.name == "snapshot":
                 collect.hold(overlay, header.source, header.to, section, verdict.after)
         if header.kind != "complete" or message.aside:
-            return False
+            return header, False
         ending = blocks.ending_of(header, sections)
         collect.complete(overlay, header.source, ending)
-        return True
+        return header, True
 
     def _turns(self, overlay: Overlay, counts: Counter[Series]) -> list[Send]:
         """Release every cut that is whole and whose turn it is."""
@@ -109,6 +117,32 @@ class Release:
             office = self._offices.of(waiting.config)
             if not waiting.turn or office.missing(overlay, waiting):
                 break
-            sends += office.release(overlay, waiting, counts)
+            reason = office.refusal(overlay, waiting)
+            if reason:
+                sends.append(office.refuse(waiting, reason))
+            elif office.approved:
+                sends.append(office.draft(overlay, waiting))
+                continue
+            else:
+                sends += office.release(overlay, waiting, counts)
             collect.finish(overlay, waiting.close.marker)
+        return sends
+
+    def _approved(
+        self, overlay: Overlay, config: bytes, counts: Counter[Series]
+    ) -> list[Send]:
+        """Let out what a bundle that is newer than all before it approves."""
+        before = drafts.newest(overlay)
+        if self._offices.newer(before, config) == before:
+            return []
+        drafts.met(overlay, config)
+        sends: list[Send] = []
+        bundle = self._bundles.get(config)
+        for waiting, seen in list(drafts.waiting_ones(overlay)):
+            word = drafts.approval(bundle, waiting.close.marker, seen)
+            if word is not None:
+                office = self._offices.of(waiting.config)
+                at_ms = word.created_ms
+                sends += office.let_out(overlay, waiting, seen, at_ms, counts)
+                drafts.drop(overlay, waiting.close.marker)
         return sends

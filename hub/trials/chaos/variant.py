@@ -6,6 +6,7 @@ Rules:
 - Noise has the least variance that a policy may have (one cell in a million is off by
   one), nothing is held back, and nothing is hidden but zero. Noise cannot be switched
   off where a table counts persons' rows, and must not be.
+- Its vintages may be released again: a trial closes one month many times.
 - Tables of events are put under these policies. A dataflow of which no table counts
   all rows gets one more, by two of its codes. So each row of a sample year stands in a
   figure, and no figure can be read more often than a catalogue allows.
@@ -70,6 +71,8 @@ def make(folder: Path, source: Path | None = None) -> Catalogue:
     shutil.copytree(catalogue_folder(source), folder)
     for path in (folder / "policies").glob("[CT].toml"):
         path.write_text(_quieted(path.read_text("utf-8")), "utf-8")
+    dates = folder / "calendar.toml"
+    dates.write_text(f'repeated = ["*"]\n{dates.read_text("utf-8")}', "utf-8")
     for path in (folder / "tables").glob("*.toml"):
         text = path.read_text("utf-8")
         if 'measure = "events"' in text:

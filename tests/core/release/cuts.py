@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.core import observation
-from hub.core.bundle import only
+from hub.core.aggregate import Aggregate
+from hub.core.bundle import Bundles, only
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.ending import Ending
 from hub.core.keys import SigningKey
@@ -22,7 +23,16 @@ from hub.core.stage import Result
 from hub.core.state import Memory, Overlay
 from hub.core.topics import VINTAGES, facts_topic, indicator_topic
 from tests.core import example
-from tests.core.facts_log import CATALOGUE, CELLS_KEY, CLOSE, Message, log, run
+from tests.core.facts_log import (
+    CATALOGUE,
+    CELLS_KEY,
+    CLOSE,
+    FACTS_KEY,
+    STAGE,
+    Message,
+    log,
+    run,
+)
 
 CELLS = Source(topic="hub.cells", partition=0, log=b"c" * 16)
 MONTHS = [f"2025-{month:02}" for month in range(1, 13)]
@@ -94,12 +104,19 @@ def spread(name: str, rows: Sequence[dict[str, Any]]) -> list[Message]:
     return [{name: part} if part else {} for part in parts]
 
 
-def cells_log(steps: Sequence[Message | Apart]) -> list[Send]:
+def cells_log(
+    steps: Sequence[Message | Apart], bundles: Bundles | None = None
+) -> list[Send]:
     """What aggregate sends of all partitions of MOBILITY and NONE, in turn.
 
     Args:
         steps: Dataflow → signed facts, or a marker, or the marker of each domain.
+        bundles: Those that the markers name; None: only the first.
     """
+    stage = STAGE
+    if bundles is not None:
+        keys = {"facts_key": FACTS_KEY, "cells_key": CELLS_KEY}
+        stage = Aggregate(bundles, **keys, entropy=bytes)
     sends: list[list[Send]] = []
     for domain in (Domain.MOBILITY, Domain.NONE):
         for partition in range(PARTITIONS_FACTS):
@@ -118,7 +135,7 @@ def cells_log(steps: Sequence[Message | Apart]) -> list[Send]:
             topic = facts_topic(domain)
             records = Source(topic=f"hub.records.{domain}", partition=0, log=b"r" * 16)
             source = Source(topic=topic, partition=partition, log=b"f" * 16)
-            _, results = run(log(content, records), [2], source)
+            _, results = run(log(content, records), [2], source, stage)
             sends.append([send for result in results for send in result.sends])
     # One message of each partition in turn: cuts become whole at their last.
     longest = max(len(found) for found in sends)

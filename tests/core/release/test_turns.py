@@ -24,7 +24,7 @@ YEAR: dict[str, list[dict[str, Any]]] = {
     "crossing": [*crossings("F", 40), *crossings("M", 30)],
     "declaration": declarations(),
 }
-FIRST, SECOND = close("a"), close("b", tables=("VOL",))
+FIRST, SECOND = close("a"), close("b", tables=("VOL",), vintage="R")
 
 
 def late(sends: Sequence[Send]) -> list[Send]:

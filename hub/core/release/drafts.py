@@ -1,0 +1,116 @@
+"""Drafts: a release that waits for the word of a second person.
+
+Rules (docs/disclosure.md, "Approval"):
+
+- Where the calendar names whose word is needed, a cut is worked out when its turn comes
+  and nothing of it is published: the operator is told what would be, and how good.
+- An approval is a signature of that member over what was seen: marker, and digest of
+  every manifest. It stands in a bundle, so release learns it from the log and the same
+  log gives the same bytes.
+- What goes out is what was seen. If something was published meanwhile that the figures
+  would have to agree with, they are others: refused, and a new draft is needed.
+- A newer draft of the same period, letter and tables takes the place of an older one.
+
+State: ``q`` marker → the cut, as it waited, and the digest that was seen; ``c`` → the
+newest bundle that was met.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import ormsgpack
+from cryptography.exceptions import InvalidSignature
+
+from hub.core import observation
+from hub.core.bundle import NONE, Bundle
+from hub.core.catalogue.model import Catalogue
+from hub.core.errors import EnvelopeError
+from hub.core.messages import SIGNATURE_NONE
+from hub.core.observation import Vintage
+from hub.core.release import collect
+from hub.core.release.collect import Waiting
+from hub.core.skips import Approval
+from hub.core.state import Overlay
+
+KIND, NEWEST = b"q", b"c"
+_LABEL = b"kerwen v1 approval\0"
+_SEEN = b"kerwen v1 draft\0"
+
+
+def bare(manifest: Vintage) -> bytes:
+    """A manifest of a draft: without a date or a signature it is no release."""
+    unsigned = replace(manifest, signature=SIGNATURE_NONE, released_ms=0)
+    return observation.encode(unsigned)
+
+
+def digest(manifests: Iterable[bytes]) -> bytes:
+    """What an approval is about: everything that the manifests of a draft say."""
+    parts = [hashlib.sha256(one).digest() for one in manifests]
+    return hashlib.sha256(_SEEN + b"".join(sorted(parts))).digest()
+
+
+def signed_bytes(marker: bytes, seen: bytes) -> bytes:
+    """What an approval is a signature of."""
+    return _LABEL + marker + seen
+
+
+def keep(overlay: Overlay, waiting: Waiting, seen: bytes) -> None:
+    """Let a cut wait for its approval, instead of an older one of the same name."""
+    for old, _ in list(waiting_ones(overlay)):
+        mine, other = waiting.close, old.close
+        same = (mine.period, mine.vintage) == (other.period, other.vintage)
+        if same and {*mine.tables} >= {*other.tables}:
+            drop(overlay, old.close.marker)
+    collect.set_aside(overlay, waiting.close.marker)
+    packed = ormsgpack.packb((collect.pack(waiting), seen))
+    overlay.put(KIND + waiting.close.marker, packed)
+
+
+def waiting_ones(overlay: Overlay) -> Iterator[tuple[Waiting, bytes]]:
+    """The drafts, each with the digest that was seen."""
+    for _, value in overlay.scan(KIND):
+        stored, seen = ormsgpack.unpackb(value)
+        yield collect.unpack(stored), seen
+
+
+def drop(overlay: Overlay, marker: bytes) -> None:
+    """Forget a draft."""
+    overlay.delete(KIND + marker)
+    collect.finish(overlay, marker)
+
+
+def approval(bundle: Bundle, marker: bytes, seen: bytes) -> Approval | None:
+    """The approval of what was seen that holds under a bundle; None: not yet."""
+    for one in bundle.skips.approved:
+        if (one.marker, one.digest) == (marker, seen) and _holds(bundle, one):
+            return one
+    return None
+
+
+def newest(overlay: Overlay) -> bytes:
+    """The newest bundle that was met."""
+    return overlay.get(NEWEST) or NONE
+
+
+def met(overlay: Overlay, config: bytes) -> None:
+    """Note down a newer bundle."""
+    overlay.put(NEWEST, config)
+
+
+def approver(catalogue: Catalogue) -> str:
+    """The X-Road id of the member whose word is needed; empty: nobody's."""
+    member = catalogue.members.get(catalogue.calendar.approval)
+    return member.member if member is not None else ""
+
+
+def _holds(bundle: Bundle, one: Approval) -> bool:
+    member = approver(bundle.catalogue)
+    try:
+        key = bundle.registry.signer(one.key_id, member)
+        key.verify(one.signature, signed_bytes(one.marker, one.digest))
+    except (EnvelopeError, InvalidSignature):
+        return False
+    return True

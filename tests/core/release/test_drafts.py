@@ -1,0 +1,145 @@
+"""A release that waits for a second person's word, and goes out as it was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from hub.core import observation
+from hub.core.bundle import Bundle, Held
+from hub.core.ending import Ending
+from hub.core.keys import Key, KeyRegistry
+from hub.core.log import Send
+from hub.core.messages import Close, Notice, decode
+from hub.core.release import Release, drafts, report
+from hub.core.skips import Approval, Skips
+from hub.core.topics import NOTICES
+from tests.core.facts_log import CATALOGUE, CELLS_KEY, Message
+from tests.core.release import cuts
+from tests.core.release.cuts import close, crossings, manifests, sent
+
+YEAR: dict[str, list[dict[str, Any]]] = {
+    "crossing": [*crossings("F", 40), *crossings("M", 30)],
+    "declaration": cuts.declarations(),
+}
+KEY = Ed25519PrivateKey.from_private_bytes(b"w" * 32)
+OTHER = Ed25519PrivateKey.from_private_bytes(b"x" * 32)
+DATES = replace(CATALOGUE.calendar, approval="sms")
+CAREFUL = replace(CATALOGUE, calendar=DATES, digest=b"\1" * 32)
+FIRST = close("a", created_ms=1_000)
+"""The draft; what comes after it brings the bundle with the approval."""
+
+
+def registry() -> KeyRegistry:
+    """The key of the member whose word is needed, and that of another."""
+    keys = {}
+    for name, member, private in (
+        ("word", "TM/GOV/sms", KEY),
+        ("other", "TM/GOV/mef", OTHER),
+    ):
+        public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        keys[name] = Key(key_id=name, use="sign", member=member, public=public)
+    return KeyRegistry(keys=keys)
+
+
+BEFORE = Bundle(catalogue=CAREFUL, registry=registry())
+
+
+def notices(sends: list[Send]) -> list[Notice]:
+    """What the operator is told."""
+    found = [decode(one.value or b"") for one in sends if one.topic == NOTICES]
+    return [one for one in found if isinstance(one, Notice)]
+
+
+def ending(marker: Close, bundle: Bundle) -> Ending:
+    """A marker under a bundle."""
+    return Ending(close=marker, config=bundle.digest)
+
+
+def path(
+    approvals: list[Approval], *between: Message | Ending
+) -> tuple[list[Send], bytes]:
+    """What release sends of a draft and its approvals, and what was seen of it."""
+    after = BEFORE.successor(CAREFUL, registry(), Skips(approved=tuple(approvals)))
+    bundles = Held([BEFORE, after])
+    stage = Release(bundles, cells_key=CELLS_KEY, secret=b"s" * 32, signer=cuts.SIGNER)
+    last = ending(close("z", tables=("VOL",), vintage="F"), after)
+    steps = [YEAR, ending(FIRST, BEFORE), *between, last]
+    plain = [
+        cuts.Apart(mobility=one, none=one) if isinstance(one, Ending) else one
+        for one in steps
+    ]
+    _, results = cuts.step(stage, cuts.cells_log(plain, bundles))
+    sends = sent(results)
+    return sends, notices(sends)[0].digest
+
+
+def approval(seen: bytes, private: Ed25519PrivateKey, key_id: str) -> Approval:
+    """A word about the draft."""
+    signature = private.sign(drafts.signed_bytes(FIRST.marker, seen))
+    return Approval(
+        marker=FIRST.marker,
+        digest=seen,
+        key_id=key_id,
+        created_ms=5_000,
+        signature=signature,
+    )
+
+
+def test_nothing_goes_out_without_a_word_and_then_what_was_seen() -> None:
+    """The draft tells utility and no figure; approved, it is that very release."""
+    silent, seen = path([])
+    [draft] = [one for one in notices(silent) if one.marker == FIRST.marker]
+    told = [observation.decode(one) for one in draft.manifests]
+    late = {"crossing": crossings("F", 30, first=40)}
+    sends, _ = path([approval(seen, KEY, "word")], late)
+    out = [one for one in manifests(sends) if one.marker == FIRST.marker]
+
+    assert {one.topic for one in silent} == {NOTICES}
+    assert draft.kind == "draft"
+    assert drafts.digest(draft.manifests) == draft.digest
+    # Rows that came after the draft are not in it.
+    assert {one.table: one.digest for one in out} == {
+        one.table: one.digest for one in told
+    }
+    assert {one.released_ms for one in out} == {5_000}
+    assert report.summary(report.rows(out))["tables"] == len(told)
+
+
+def test_a_word_counts_only_from_whom_it_is_asked_and_about_what_was_seen() -> None:
+    """Another member's key, another draft's digest, no signature at all."""
+    _, seen = path([])
+    wrong = [
+        approval(seen, OTHER, "other"),
+        approval(seen, OTHER, "word"),
+        approval(b"\0" * 32, KEY, "word"),
+        replace(approval(seen, KEY, "word"), signature=bytes(64)),
+    ]
+    sends, _ = path(wrong)
+
+    assert not manifests(sends)
+    assert {one.kind for one in notices(sends)} == {"draft"}
+
+
+def test_a_newer_draft_takes_the_place_of_an_older_one() -> None:
+    """The approval of what is no longer there lets nothing out."""
+    _, seen = path([])
+    again = ending(close("b", created_ms=2_000), BEFORE)
+    sends, _ = path([approval(seen, KEY, "word")], again)
+
+    assert not manifests(sends)
+
+
+def test_the_report_as_a_page_has_a_line_a_table_and_names_hidden_women() -> None:
+    """From manifests alone."""
+    sends, _ = path([])
+    found = report.rows(map(observation.decode, notices(sends)[0].manifests))
+    hidden = {**found[0], "suppressed_f": 20.0, "suppressed_m": 10.0}
+    page = report.page([hidden, *found[1:]], "What protection costs")
+
+    assert page.count("\n| ") == len(found) + 3
+    assert f"than men: {hidden['table']}" in page
+    assert report.summary([hidden])["hides_women"] == [hidden["table"]]
