@@ -41,6 +41,7 @@ VERBS: dict[str, str] = {
     "offboard": "end a member's part: its signature, permissions and tokens",
     "audit": "recompute every cell from the inbound log and compare",
     "catalogue": "list, check or document the catalogue",
+    "keys": "list, create, rotate, revoke keys; what depends on one",
     "log": "who did what to the hub; whether that record was touched",
     "topics": "list topics and the access table",
     "bench": "measure the whole path: throughput, or what faults do to it",

@@ -4,6 +4,8 @@ Rules (docs/threat-model.md, "The trail"):
 
 - An act names the digest of the act before it and its number, and is signed by the
   control key. So one that was changed, taken out, put in or moved is found.
+- An act of a revoked control key counts up to the act that revoked it, in the chain
+  itself: what was signed before stays signed, what comes after is found.
 - Two operators may act at once: the later act of the two names a link that is taken.
   It is *raced*, not lost: its writer writes it again behind the other. A raced act
   changes nothing.
@@ -25,6 +27,10 @@ from hub.core.errors import EnvelopeError, InvalidError
 from hub.core.keys import KeyRegistry, SigningKey
 from hub.core.log import Incoming
 from hub.core.messages import DIGEST_NONE, Act, Genesis, decode, encode, sign, verify
+from hub.core.reasons import Reason
+
+REVOKE = "keys revoke"
+"""The verb of an act whose subject, a key's id, signs no act after it."""
 
 END = -1
 """Offset of a finding about the end of a trail."""
@@ -113,15 +119,18 @@ def follow(
     acts: list[tuple[int, Act]] = []
     raced: list[int] = []
     findings: list[Finding] = []
+    revoked: set[str] = set()
     for message in messages:
         try:
-            act = _act(message, registry)
+            act = _act(message, registry, revoked)
         except EnvelopeError as error:
             findings.append(Finding(offset=message.offset, text=str(error)))
             continue
         if act is None:
             continue
         head = heads[-1]
+        if act.verb == REVOKE:
+            revoked.add(act.subject)
         if (act.sequence, act.previous) == (head.sequence + 1, head.digest):
             acts.append((message.offset, act))
             digest = hashlib.sha256(message.value).digest()
@@ -147,14 +156,17 @@ def follow(
     )
 
 
-def _act(message: Incoming, registry: KeyRegistry) -> Act | None:
+def _act(message: Incoming, registry: KeyRegistry, revoked: set[str]) -> Act | None:
     """The act in a message; None for the genesis at the beginning."""
     found = decode(message.value)
     if isinstance(found, Genesis) and message.offset == 0:
         return None
     if not isinstance(found, Act):
         raise EnvelopeError("content", "not an act")
-    verify(found, registry.authority(found.key_id, "control"))
+    if found.key_id in revoked:
+        text = f"signed by {found.key_id}, which was revoked before"
+        raise EnvelopeError(Reason.SIGNATURE, text)
+    verify(found, registry.signed_once(found.key_id, "control"))
     return found
 
 

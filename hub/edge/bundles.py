@@ -6,7 +6,9 @@ Rules (design: delivery, rule 10; docs/adr/0005-bundle.md):
   inside), ``registry.json``, ``skips.json``, and ``bundle.json`` with number,
   predecessor and control's signature.
 - What is read is checked: the digest is computed again from the content, the signature
-  against the control keys in ``keys/registry.json``. What fails is not held.
+  against the control keys in ``keys/registry.json`` as it was when the worker started,
+  and against those of the bundle before: so a rotated control key is believed without
+  a new start. What fails is not held.
 - A bundle appears whole or not at all; adding one that is there changes nothing.
 - Any copy of a folder is as good as the original: that is how another machine gets it.
 """
@@ -83,12 +85,24 @@ class Library:
                 raise bundles.missing(digest)
             return self.get(held[0])
         with self._lock:
-            found = self._loaded.get(digest)
-            if found is None:
-                found = self._loaded[digest] = self._load(digest)
-                while len(self._loaded) > LOADED_MAX:
-                    self._loaded.popitem(last=False)
-            return found
+            return self._get(digest)
+
+    def _get(self, digest: bytes) -> Bundle:
+        found = self._loaded.get(digest)
+        if found is None:
+            found = self._loaded[digest] = self._load(digest)
+            while len(self._loaded) > LOADED_MAX:
+                self._loaded.popitem(last=False)
+        return found
+
+    def _known(self, folder: Path) -> KeyRegistry:
+        """The keys that may have signed what is in `folder`."""
+        head = _head(folder)
+        signer = self.trusted.keys.get(str(head.get("key_id")))
+        if signer is not None or head.get("previous") in {None, NONE.hex()}:
+            return self.trusted
+        before = self._get(bytes.fromhex(str(head["previous"]))).registry.keys
+        return KeyRegistry(keys={**before, **self.trusted.keys})
 
     def held(self) -> Sequence[bytes]:
         """Digests of all bundles in the store, oldest first."""
@@ -137,8 +151,8 @@ class Library:
         if not folder.is_dir():
             raise bundles.missing(digest)
         try:
-            found = read(folder, self.trusted)
-        except (HubError, OSError) as error:
+            found = read(folder, self._known(folder))
+        except (HubError, OSError, ValueError) as error:
             logger.warning("%s: %s", folder, error)
             raise bundles.missing(digest) from error
         if found.digest != digest:

@@ -4,6 +4,8 @@ Rules:
 
 - ``keys/<principal>/``: Ed25519 keys as ``<name>-<epoch>.pem``, all else in
   ``secrets.json``. Epochs are months, so the newest key is the last by name.
+- A key under way is there and unused: a signing key as ``….pem.next``, an internal key
+  with its id in ``staged`` (see :mod:`hub.edge.rotation`).
 - Folders are 0700 and files 0600; a file that others may read is refused.
 - Files are replaced whole (write, rename), so a crash leaves the old or the new one.
 """
@@ -36,12 +38,18 @@ from hub.core.keys import SigningKey
 
 MAKE = "`kerwen up` makes the keys of a hub on one machine"
 SECRETS = "secrets.json"
+STAGED = "staged"
+"""Kind of the entry ``arrow -> key id`` of internal keys that only read yet."""
+
+NEXT = ".next"
+"""Ending of a signing key's file that is made and not used yet."""
+
 SECRET_SIZE = 32
 FILE_BYTES_MAX = 16 * 1024 * 1024
-_EPOCH = re.compile(r"\d{4}-\d{2}")
+_EPOCH = re.compile(r"\d{4}-\d{2}[b-z]?")
 
 Secrets = dict[str, dict[str, Any]]
-"""Kind (seal, internal, pseudonym, disclosure) -> name -> base64, or epochs of it."""
+"""Kind (seal, internal, pseudonym, disclosure, staged) -> name -> base64, or epochs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +72,21 @@ class Folder:
         return self._bytes(self.secrets.get(kind, {}).get(name), f"{kind} {name}")
 
     def internal(self, arrow: str) -> InternalKey:
-        """The newest key of an arrow, with older epochs for reading."""
+        """The newest key of an arrow, with all others for reading.
+
+        A staged one only reads: the other end of the arrow may not hold it yet.
+        """
         epochs = self.secrets.get("internal", {}).get(arrow)
         if not isinstance(epochs, Mapping) or not epochs:
             raise MachineError(f"{self.path / SECRETS} lacks key {arrow}: {MAKE}")
-        newest, *older = [
+        keys = [
             InternalKey(key_id=key_id, secret=self._bytes(epochs[key_id], key_id))
             for key_id in sorted(epochs, reverse=True)
         ]
-        return InternalKey(
-            key_id=newest.key_id, secret=newest.secret, older=tuple(older)
-        )
+        staged = self.secrets.get(STAGED, {}).get(arrow)
+        first = next((one for one in keys if one.key_id != staged), keys[0])
+        older = tuple(one for one in keys if one is not first)
+        return InternalKey(key_id=first.key_id, secret=first.secret, older=older)
 
     def seals(self) -> dict[str, PrivateKey]:
         """Private sealing keys by key id."""
@@ -98,11 +110,12 @@ class Folder:
 
     def pems(self, name: str) -> list[Path]:
         """Files of the signing key called `name`, oldest epoch first."""
-        return sorted(
+        found = [
             path
             for path in self.path.glob(f"{name}-*.pem")
             if _EPOCH.fullmatch(path.stem.removeprefix(f"{name}-"))
-        )
+        ]
+        return sorted(found, key=lambda path: path.stem)
 
     def _bytes(self, value: Any, name: str) -> bytes:
         if value is None:
@@ -132,6 +145,14 @@ def read_secrets(folder: Path) -> Secrets:
     ):
         raise InvalidError(f"{path} is not an object of objects")
     return content
+
+
+def write_secrets(folder: Path, secrets: Secrets) -> None:
+    """Write ``secrets.json`` where it says something else."""
+    path = folder / SECRETS
+    text = json.dumps(secrets, indent=1, sort_keys=True) + "\n"
+    if not path.exists() or read_text(path) != text:
+        write_file(path, text.encode(), 0o600)
 
 
 def read_pem(path: Path) -> SigningKey:

@@ -14,12 +14,12 @@ Rules:
 from __future__ import annotations
 
 import base64
-import json
 import os
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from hub.core import epochs
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.envelope.format import SUITE_XWING
 from hub.core.envelope.recipients import generate
@@ -34,6 +34,7 @@ from hub.edge.keyfiles import (
     read_text,
     write_file,
     write_pem,
+    write_secrets,
 )
 
 ARROWS = {
@@ -68,7 +69,7 @@ def create(
         entropy: Source of every secret.
         now_ms: Names the epoch (month) of new keys.
     """
-    epoch = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m")
+    epoch, taken = epochs.month(now_ms), _registered(home)
     held = held_elsewhere(home)
     ministries = {
         m.id: m.member
@@ -86,18 +87,46 @@ def create(
     for domain in Domain:
         _add_secret(folders["intake"], "pseudonym", domain.value, entropy)
     _add_secret(folders["release"], "disclosure", "noise", entropy)
-    _add_seal(folders["intake"], f"{HUB}-{epoch}", entropy)
-    for name in ministries:
-        _add_seal(folders[name], f"{name}-seal-{epoch}", entropy)
+    for name, stem in {"intake": HUB, **{m: f"{m}-seal" for m in ministries}}.items():
+        # A lost key's id is taken for good: the registry names its public half.
+        _add_seal(folders[name], epochs.following(stem, taken, now_ms), entropy)
     for folder in folders.values():
-        text = json.dumps(folder.secrets, indent=1, sort_keys=True) + "\n"
-        _write_changed(folder.path / SECRETS, text, 0o600)
+        write_secrets(folder.path, folder.secrets)
     signers = {**SIGNERS, **{name: f"{name}-sign" for name in ministries}}
     for principal, name in signers.items():
         if not folders[principal].pems(name):
-            path = folders[principal].path / f"{name}-{epoch}.pem"
+            key_id = epochs.following(name, taken, now_ms)
+            path = folders[principal].path / f"{key_id}.pem"
             write_pem(path, entropy(SECRET_SIZE))
     return _write_registry(home, folders, ministries, now_ms)
+
+
+def missing(home: Path, catalogue: Catalogue) -> Iterator[str]:
+    """What :func:`create` would make, ``folder: what``."""
+    held = held_elsewhere(home)
+    secrets: dict[str, list[tuple[str, str]]] = {
+        "intake": [("pseudonym", domain.value) for domain in Domain],
+        "release": [("disclosure", "noise")],
+    }
+    for arrow, ends in ARROWS.items():
+        for end in ends:
+            secrets.setdefault(end, []).append(("internal", arrow))
+    signers: dict[str, str] = dict(SIGNERS)
+    seals = {"intake"}
+    for member in catalogue.members.values():
+        if member.provides and member.id not in held:
+            signers[member.id] = f"{member.id}-sign"
+            seals.add(member.id)
+    for principal in sorted({*PRINCIPALS, *signers}):
+        path = home / "keys" / principal
+        folder = Folder(path=path, secrets=read_secrets(path) if path.exists() else {})
+        for kind, name in secrets.get(principal, ()):
+            if not folder.secrets.get(kind, {}).get(name):
+                yield f"{principal}: {kind} {name}"
+        if principal in seals and not folder.secrets.get("seal"):
+            yield f"{principal}: sealing key"
+        if principal in signers and not folder.pems(signers[principal]):
+            yield f"{principal}: signing key {signers[principal]}"
 
 
 def create_member(
@@ -117,14 +146,37 @@ def create_member(
         entropy: Source of every secret.
         now_ms: Names the epoch of new keys.
     """
-    epoch = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m")
+    taken = _registered(home)
     folder = _folder(home / "keys" / name)
-    _add_seal(folder, f"{name}-seal-{epoch}", entropy)
-    text = json.dumps(folder.secrets, indent=1, sort_keys=True) + "\n"
-    _write_changed(folder.path / SECRETS, text, 0o600)
+    _add_seal(folder, epochs.following(f"{name}-seal", taken, now_ms), entropy)
+    write_secrets(folder.path, folder.secrets)
     if not folder.pems(f"{name}-sign"):
-        write_pem(folder.path / f"{name}-sign-{epoch}.pem", entropy(SECRET_SIZE))
+        key_id = epochs.following(f"{name}-sign", taken, now_ms)
+        write_pem(folder.path / f"{key_id}.pem", entropy(SECRET_SIZE))
     return tuple(_member_halves(folder, name, member, now_ms))
+
+
+def register(home: Path, keys: Iterable[Key]) -> KeyRegistry:
+    """Add public keys to the registry; what is there stays as it is.
+
+    Raises:
+        InvalidError: A key id is there already and is another key.
+    """
+    known = dict(_registered(home))
+    for key in keys:
+        there = known.setdefault(key.key_id, key)
+        if (there.public, there.use, there.member) != (key.public, key.use, key.member):
+            raise InvalidError(f"{key.key_id} is in the registry as another key")
+    return _store(home, known)
+
+
+def revoke(home: Path, key_id: str) -> KeyRegistry:
+    """Mark a public key as revoked in the registry; nothing brings it back."""
+    known = dict(_registered(home))
+    if key_id not in known:
+        raise InvalidError(f"{key_id} is not in the registry: `kerwen keys list`")
+    known[key_id] = replace(known[key_id], status="revoked")
+    return _store(home, known)
 
 
 def held_elsewhere(home: Path) -> frozenset[str]:
@@ -202,14 +254,25 @@ def _add_internal(ends: list[Folder], key_id: str, entropy: Entropy) -> None:
 def _write_registry(
     home: Path, folders: dict[str, Folder], ministries: dict[str, str], now_ms: int
 ) -> KeyRegistry:
-    path = home / "keys" / "registry.json"
-    keys = dict(read_registry(read_text(path)).keys) if path.exists() else {}
+    keys = dict(_registered(home))
     for key in _public_halves(folders, ministries, now_ms):
         # An entry that is there keeps its status and its date.
         if keys.setdefault(key.key_id, key).public != key.public:
+            path = home / "keys" / "registry.json"
             raise InvalidError(f"{path}: {key.key_id} is not the key in its folder")
+    return _store(home, keys)
+
+
+def _registered(home: Path) -> Mapping[str, Key]:
+    path = home / "keys" / "registry.json"
+    return read_registry(read_text(path)).keys if path.exists() else {}
+
+
+def _store(home: Path, keys: Mapping[str, Key]) -> KeyRegistry:
     registry = KeyRegistry(keys=keys)
-    _write_changed(path, registry.text(), 0o644)
+    path, text = home / "keys" / "registry.json", registry.text()
+    if not path.exists() or read_text(path) != text:
+        write_file(path, text.encode(), 0o644)
     return registry
 
 
@@ -236,8 +299,3 @@ def _public_halves(
         )
     for name, member in ministries.items():
         yield from _member_halves(folders[name], name, member, now_ms)
-
-
-def _write_changed(path: Path, text: str, mode: int) -> None:
-    if not path.exists() or read_text(path) != text:
-        write_file(path, text.encode(), mode)

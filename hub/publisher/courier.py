@@ -16,10 +16,11 @@ Bound: at most :data:`WINDOW_BYTES`, or one batch, of what waits is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hub.core.catalogue.model import Catalogue
+from hub.core.envelope.recipients import PrivateKey
 from hub.core.errors import EnvelopeError
 from hub.core.keys import KeyRegistry
 from hub.core.lanes import partition_of
@@ -46,6 +47,9 @@ LATER = 2**63 - 1
 RETURNS_MAX = 20
 """Times a lane may be told to go back without a final receipt in between."""
 
+Keys = tuple[KeyRegistry, Mapping[str, PrivateKey]]
+"""Everyone's public keys, and a ministry's private sealing keys."""
+
 Tell = Callable[[str, int, int], None]
 """Progress: what (``sent`` or ``receipts``), how many are done, of how many."""
 
@@ -56,6 +60,8 @@ class Courier:
 
     Attributes:
         notes: What a person should know, in sentences.
+        fresh: Reads the hub's public keys and the ministry's own again: they may be
+            rotated while a session lasts.
         stopped: Lanes that wait for a person; nothing more is sent in them.
     """
 
@@ -64,6 +70,7 @@ class Courier:
     registry: KeyRegistry
     spool: Spool
     broker: Broker
+    fresh: Callable[[], Keys] | None = None
     notes: list[str] = field(default_factory=list)
     stopped: set[bytes] = field(default_factory=set)
     _returns: dict[bytes, int] = field(default_factory=dict)
@@ -134,7 +141,7 @@ class Courier:
         if not message.value:
             return False
         try:
-            receipt = open_receipt(message.value, self.sealer.seals, self.registry)
+            receipt = self._open(message.value)
             if receipt is not None:
                 self._take(receipt)
         except EnvelopeError as error:
@@ -144,6 +151,16 @@ class Courier:
             )
             return False
         return receipt is not None
+
+    def _open(self, value: bytes) -> Receipt | None:
+        """The receipt in a message; by keys that are newer than the session, too."""
+        try:
+            return open_receipt(value, self.sealer.seals, self.registry)
+        except EnvelopeError:
+            if self.fresh is None:
+                raise
+        self.registry, seals = self.fresh()
+        return open_receipt(value, seals, self.registry)
 
     def _take(self, receipt: Receipt) -> None:
         verdict, item = note(self.spool, receipt, encode(receipt), self.sealer.member)

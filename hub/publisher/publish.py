@@ -105,6 +105,10 @@ class Session:
                 registry=registry,
                 spool=spool,
                 broker=way,
+                fresh=lambda: (
+                    keyring.registry(settings.home.root),
+                    keyring.ministry(settings.home.root, member).seals,
+                ),
             ),
             batch_rows=batch_rows,
         )

@@ -151,3 +151,42 @@ def test_a_bad_head_is_refused(text: str) -> None:
     """With the shape it should have."""
     with pytest.raises(InvalidError, match="NUMBER:DIGEST"):
         trail.read_head(text)
+
+
+def test_a_revoked_control_key_signs_nothing_after_its_revocation() -> None:
+    """What it signed before stands; an act behind its revocation is found."""
+    newer = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
+    keys = {
+        "control-1": replace(REGISTRY.keys["control-1"], status="revoked"),
+        "control-2": replace(
+            REGISTRY.keys["control-1"],
+            key_id="control-2",
+            public=newer.public_key().public_bytes_raw(),
+        ),
+    }
+    registry = KeyRegistry(keys=keys)
+
+    def follow(values: list[bytes]) -> trail.Trail:
+        messages = [
+            Incoming(offset=n, time_ms=n, value=v) for n, v in enumerate(values)
+        ]
+        return trail.follow(messages, registry)
+
+    def added(values: list[bytes], verb: str, key: SigningKey) -> list[bytes]:
+        act = trail.link(
+            follow(values).head,
+            actor="aman",
+            verb=verb,
+            subject="control-1",
+            reason="lost",
+            at_ms=9,
+        )
+        return [*values, trail.value_of(act, key)]
+
+    second = SigningKey(key_id="control-2", private=newer)
+    revoked = added(list(WHOLE), trail.REVOKE, second)
+    stolen = added(revoked, "release run", KEY)
+
+    assert (follow(revoked).findings, len(follow(revoked).acts)) == ((), 6)
+    assert [one.offset for one in follow(stolen).findings] == [7]
+    assert follow(stolen).head == follow(revoked).head

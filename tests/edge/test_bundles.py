@@ -164,3 +164,28 @@ def test_a_copy_of_nothing_is_refused(store: Path) -> None:
     """With a sentence."""
     with pytest.raises(HubError):
         bundles.add(store, store.parent, registry())
+
+
+def test_a_bundle_of_a_newer_control_key_is_believed_by_its_predecessor(
+    tmp_path: Path,
+) -> None:
+    """A worker that began before a rotation of the control key goes on after it."""
+    newer = Ed25519PrivateKey.from_private_bytes(b"d" * 32)
+    key = Key(
+        key_id="control-2",
+        use="control",
+        member=HUB,
+        public=newer.public_key().public_bytes_raw(),
+    )
+    both = KeyRegistry(keys={**registry().keys, key.key_id: key})
+    named = FIRST.successor(FIRST.catalogue, both, Skips())
+    after = named.successor(FIRST.catalogue, both, SKIPS)
+    bundles.write(tmp_path, FIRST, *read_sources(), SIGNER)
+    bundles.write(tmp_path, named, *read_sources(), SIGNER)
+    signer = SigningKey(key_id=key.key_id, private=newer)
+    bundles.write(tmp_path, after, *read_sources(), signer)
+
+    assert Library(tmp_path, registry()).get(after.digest).number == 3
+    shutil.rmtree(tmp_path / named.digest.hex())
+    with pytest.raises(BundleError):
+        Library(tmp_path, registry()).get(after.digest)
