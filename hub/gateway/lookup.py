@@ -164,6 +164,15 @@ class Lookup:
         """All figures of all releases, those taken back included."""
         return self._found(state.table, "observation", codes, periods)
 
+    def manifest(self, number: int) -> bytes:
+        """The signed manifest of a release, as it came."""
+        [(text,)] = (
+            self._file()
+            .execute("SELECT manifest FROM release WHERE id = ?", (number,))
+            .fetchall()
+        )
+        return bytes(text)
+
     def _found(
         self,
         table: str,

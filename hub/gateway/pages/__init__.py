@@ -8,9 +8,19 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from hub.gateway.pages import front
+from hub.gateway.pages import files, freshness, overview, table
+from hub.gateway.pages.render import environment
+from hub.gateway.pages.texts import texts, themes
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages to the application."""
-    app.include_router(front.router)
+    """Add the pages to the application.
+
+    Raises:
+        InvalidError: A text lacks a language.
+    """
+    texts()
+    themes()
+    environment()
+    for one in (overview, table, freshness, files):
+        app.include_router(one.router)
