@@ -27,6 +27,7 @@ from agents.account import Account, Look
 from agents.custody import Custody
 from agents.frame import HubApp, HubWorker, WorkerError, make_app
 from agents.heart import Heart
+from agents.keyed import Keyed
 from agents.limits import Limits, Patience
 from agents.runtime import Runtime
 from hub.core.bundle import Bundle
@@ -82,8 +83,9 @@ def main(name: str, build: Callable[[Settings], tuple[Stage, Plan]]) -> NoReturn
         worker = settings.worker or f"{name}-{os.getpid()}"
         fields = {"stage": name, "worker": worker}
         logs.set_up(level=settings.log_level, fields=fields)
+        keyed = Keyed(settings.home, name)
         stage, plan = build(settings)
-        run(stage, settings, plan)
+        run(stage, settings, plan, keyed)
     except HubError as error:
         logger.critical("%s cannot start: %s", name, error)
         raise SystemExit(EXIT_SETTINGS) from error
@@ -98,8 +100,17 @@ def holding(settings: Settings) -> tuple[Library, Catalogue]:
     return library, newest.catalogue if newest else own.catalogue
 
 
-def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
-    """Run `stage` until somebody stops it; ends the process."""
+def run(
+    stage: Stage, settings: Settings, plan: Plan, keyed: Keyed | None = None
+) -> NoReturn:
+    """Run `stage` until somebody stops it; ends the process.
+
+    Args:
+        stage: What it does.
+        settings: Where it lives.
+        plan: What it reads.
+        keyed: Looks after its keys; None: they never change.
+    """
     worker = settings.worker or f"{stage.name}-{os.getpid()}"
     home = settings.home
     folder = home.state / stage.name
@@ -138,6 +149,9 @@ def run(stage: Stage, settings: Settings, plan: Plan) -> NoReturn:
         inputs=plan.again,
     )
     _attach(app, runtime, heart, plan.inputs)
+    if keyed is not None:
+        keyed.tell(worker)
+        app.task(keyed.watching(app))
     HubWorker(app).execute_from_commandline()
     raise SystemExit(0)
 
