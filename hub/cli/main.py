@@ -39,6 +39,8 @@ VERBS: dict[str, str] = {
     "gateway": "members' tokens for the gateway, and revoking a member at once",
     "onboard": "let a ministry or a member in: keys, agreement, permissions, a test",
     "offboard": "end a member's part: its signature, permissions and tokens",
+    "backup": "seal what a home cannot make again for the recovery key",
+    "restore": "bring an archive back into an empty home, or single files",
     "audit": "recompute every cell from the inbound log and compare",
     "catalogue": "list, check or document the catalogue",
     "keys": "list, create, rotate, revoke keys; what depends on one",
