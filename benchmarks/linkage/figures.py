@@ -3,8 +3,8 @@
 Rules:
 
 - FEBRL files are read through docs/examples/febrl.toml, as a publisher reads them.
-- Everything runs with the exact composites alone and with all; FEBRL once more with a
-  key set that uses the suburb (address.toml).
+- Everything runs with the exact composites alone, with all, and with all and
+  :data:`LOOSE`; FEBRL once more with a key set that uses the suburb (address.toml).
 - The sample's rows are those that intake accepts, of the five linked dataflows.
 """
 
@@ -35,6 +35,9 @@ SECRET = febrl.SECRET
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[1] / "docs" / "examples" / "febrl.toml"
 EXACT = 4
+LOOSE = (["family", "birth_day"], ["given", "birth_day"])
+"""What FEBRL has no twins and no six million people to be punished for."""
+
 COUNTRY = 6_000_000
 SHOWN = 300_000
 DAY = 20_000
@@ -55,15 +58,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         files = febrl.fetch(Path(name) / "febrl")
         rows = sample(Path(name) / "sample", catalogue, args.persons)
-        for composites in (everything.composites[:EXACT], everything.composites):
-            how = replace(everything, composites=composites)
-            print(f"\n{len(composites)} composites")
+        exact = replace(everything, composites=everything.composites[:EXACT])
+        for how in (exact, everything, with_loose(1), with_loose(2)):
+            print(f"\n{len(how.composites)} composites")
             strangers(files, catalogue, how, EXAMPLE)
             own(rows, how)
         addressed = with_address()
         print(f"\n{len(addressed.composites)} composites with the suburb")
         strangers(files, catalogue, addressed, HERE / "febrl-address.toml")
-    alike(everything)
+    alike(with_loose(2))
+
+
+def with_loose(count: int) -> Linkage:
+    """The catalogue's key set and the first `count` of :data:`LOOSE`."""
+    parsed = tomllib.loads((catalogue_folder() / FILE).read_text())
+    composites = parsed["MOBILITY"]["composites"]
+    composites += [
+        {"tier": 100 + place, "components": components}
+        for place, components in enumerate(LOOSE[:count])
+    ]
+    return read_linkage(parsed)[Domain.MOBILITY]
 
 
 def with_address() -> Linkage:

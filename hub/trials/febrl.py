@@ -43,6 +43,9 @@ DIGESTS = {
     "dataset1.csv": (
         "637acf9db993a77cc49d479c7c53b739a748615f272a050ff973e8038b1b9cb6"
     ),
+    "dataset2.csv": (
+        "0c86efe0910769fbb13fb8c6fa01a7eedcd9a53a8ab8965b2946f87dcd7c4195"
+    ),
     "dataset3.csv": (
         "0e667330458ae88dd3d6b9cab39af4e7629a2fef98a810d0ea5f15e48220bdbf"
     ),
@@ -224,6 +227,7 @@ def linkage(
     both = pl.concat([one, other])
     tasks = {
         "dataset1": read["dataset1.csv"],
+        "dataset2": read["dataset2.csv"],
         "dataset3": read["dataset3.csv"],
         "dataset4, full overlap": both,
         # 3,750 of each side, 2,500 persons in both.
