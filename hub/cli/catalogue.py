@@ -12,7 +12,7 @@ from hub.core.catalogue import lint
 from hub.core.catalogue.model import Catalogue
 from hub.core.catalogue.pages import pages
 from hub.core.errors import InvalidError, UsageError
-from hub.edge import declared
+from hub.edge import alerts, declared
 from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
 
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.action == "docs":
         args.output.mkdir(parents=True, exist_ok=True)
         made = {**pages(catalogue), "metrics.md": declared.page()}
+        made["runbook.md"] = alerts.page()
         for name, text in made.items():
             (args.output / name).write_text(text, "utf-8")
         out.result({"pages": sorted(made)}, f"{len(made)} pages in {args.output}")
