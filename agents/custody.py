@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -66,6 +67,16 @@ class Custody:
         """Give a state up; waits for a write under way."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._files, one.shut)
+
+    async def drop(self, one: Partition) -> None:
+        """Give a state up for good, and its checkpoints."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._files, self._drop, one)
+
+    def _drop(self, one: Partition) -> None:
+        shutil.rmtree(self._shelf(one), ignore_errors=True)
+        one.shut()
+        checkpoints.discard(self._folder / folder_name(one.tp.topic, one.tp.partition))
 
     async def checkpoint(self, one: Partition, floor: int = 0) -> None:
         """Copy a state to its shelf; the log begins at `floor`."""

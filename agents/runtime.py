@@ -24,14 +24,13 @@ from typing import TypeVar
 
 from faust.types import TP, Message
 
-from agents import group, stepping
+from agents import group, recounting, stepping
 from agents.account import Account
 from agents.custody import Custody
 from agents.frame import HubApp, WorkerError
 from agents.limits import Limits
 from agents.partition import Condition, Partition
-from hub.core import coverage, guard
-from hub.core.errors import BundleError, FencedError, LogError, MachineError
+from hub.core import coverage, errors, guard
 from hub.core.guard import Verdict
 from hub.core.log import Incoming
 from hub.core.stage import Result, Stage
@@ -85,10 +84,15 @@ class Runtime:
         )
         await self._take_away(list(self.partitions.values()))
         for tp in partitions:
-            one = Partition(tp, generation, self.limits.chunk)
-            one.trusted = self.library.trusted if self.library else None
-            self.partitions[tp] = one
-            one.opening = asyncio.create_task(self._open(one))
+            self.begin(tp, generation)
+
+    def begin(self, tp: TP, generation: int) -> Partition:
+        """Make a partition and begin to open its state."""
+        one = Partition(tp, generation, self.limits.chunk)
+        one.trusted = self.library.trusted if self.library else None
+        self.partitions[tp] = one
+        one.opening = asyncio.create_task(self._open(one))
+        return one
 
     async def revoked(self, _partitions: set[TP]) -> None:
         """Let go of everything: a rebalance of this group always takes all."""
@@ -126,7 +130,7 @@ class Runtime:
         )
         try:
             verdict = one.offer(incoming)
-        except LogError as error:
+        except errors.LogError as error:
             self.stop(one, error)
             return
         if verdict is Verdict.NEXT:
@@ -137,12 +141,10 @@ class Runtime:
             self._recover_soon(one)
 
     async def _room(self) -> None:
-        while self._pending_bytes() >= self.limits.buffer_bytes:
+        ones, most = self.partitions, self.limits.buffer_bytes
+        while sum(one.pending_bytes for one in ones.values()) >= most:
             self._roomy.clear()
             await self._roomy.wait()
-
-    def _pending_bytes(self) -> int:
-        return sum(one.pending_bytes for one in self.partitions.values())
 
     # Opening and shutting.
 
@@ -157,9 +159,9 @@ class Runtime:
                 consumer = self.app.consumer
                 await consumer.seek_wait({one.tp: one.following})
                 consumer.resume_partitions({one.tp})
-        except FencedError:
+        except errors.FencedError:
             pass
-        except (LogError, MachineError) as error:
+        except (errors.LogError, errors.MachineError) as error:
             self.stop(one, error)
         except Exception as error:  # noqa: BLE001 - whatever it is ends the process
             await self._end(one, error)
@@ -186,7 +188,7 @@ class Runtime:
         self.app.consumer.pause_partitions({one.tp})
         self._roomy.set()
 
-    def wait(self, one: Partition, error: BundleError) -> None:
+    def wait(self, one: Partition, error: errors.BundleError) -> None:
         """Let one partition wait for a bundle; the others go on."""
         if one.condition is Condition.GONE:
             return
@@ -227,7 +229,7 @@ class Runtime:
             if one.flowing:
                 await consumer.seek_wait({one.tp: one.following})
                 self.metrics.count("seeks_total")
-        except LogError as error:
+        except errors.LogError as error:
             self.stop(one, error)
         except Exception as error:  # noqa: BLE001 - the next gap tries again
             logger.warning("%s: seek failed: %s", one.name, type(error).__name__)
@@ -239,12 +241,14 @@ class Runtime:
         try:
             while one.flowing:
                 await self._fold(one, [] if one.owing else await one.chunk())
-        except FencedError:
+        except errors.FencedError:
             logger.info("%s: a chunk was fenced", one.name)
-        except BundleError as error:
+        except errors.BundleError as error:
             self.wait(one, error)
-        except LogError as error:
+        except errors.LogError as error:
             self.stop(one, error)
+        except errors.RecountError as error:
+            one.opening = asyncio.create_task(recounting.anew(self, one, error))
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - a panic in Rust is one of these
@@ -263,7 +267,7 @@ class Runtime:
             one.stepping = began
             try:
                 folded = await self._in(self._steps, self._step, one, chunk)
-            except (LogError, BundleError):
+            except (errors.LogError, errors.BundleError):
                 if len(chunk) <= 1:
                     raise
                 one.again(chunk)
@@ -305,7 +309,9 @@ class Runtime:
         began = time.monotonic()
         if result.sends and not silent:
             if one.state.dead:
-                raise FencedError(f"{one.name}: taken away before its outputs went out")
+                raise errors.FencedError(
+                    f"{one.name}: taken away before its outputs went out"
+                )
             await self.app.send_all(result.sends, self.limits.ack_seconds)
             self.metrics.count("sends_total", len(result.sends))
         self.metrics.time("ack_seconds", time.monotonic() - began)
@@ -323,14 +329,11 @@ class Runtime:
     def _gaps(self) -> set[str]:
         return {name for one in self.partitions.values() for name in one.gaps}
 
-    def _step(
-        self, one: Partition, chunk: list[Incoming]
-    ) -> tuple[Overlay, Result, float]:
+    def _step(self, one: Partition, chunk: list[Incoming]) -> stepping.Folded:
         """In a thread: one step, and how long it took."""
         return stepping.step(self.stage, self.library, one, chunk)
 
     async def _in(
         self, executor: ThreadPoolExecutor, call: Callable[..., T], *args: object
     ) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(executor, call, *args)
+        return await asyncio.get_running_loop().run_in_executor(executor, call, *args)

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from agents.partition import Partition
 from hub.core import guard
-from hub.core.errors import BundleError, FencedError, LogError
+from hub.core.errors import BundleError, FencedError, LogError, RecountError
 from hub.core.log import Incoming
 from hub.core.stage import Result, Series, Stage
 from hub.core.state import Overlay
@@ -25,10 +25,14 @@ ROWS = ("rows_total", "facts_total")
 """Counters of rows; a stage's own is the first of these that it has."""
 
 
+Folded = tuple[Overlay, Result, float]
+"""What a chunk gives, and how many seconds it took."""
+
+
 def step(
     stage: Stage, library: Library | None, one: Partition, chunk: list[Incoming]
-) -> tuple[Overlay, Result, float]:
-    """What a chunk gives, and how many seconds it took."""
+) -> Folded:
+    """Fold a chunk into an overlay of the partition's state."""
     if one.source is None:
         raise FencedError(f"{one.name}: has no identity yet")
     state = one.state
@@ -40,7 +44,7 @@ def step(
         if library is not None:
             chunk = _judged(chunk, library.aside(one.source))
         result = stage.step(overlay, one.source, chunk)
-    except (FencedError, LogError, BundleError):
+    except (FencedError, LogError, BundleError, RecountError):
         raise
     except BaseException:
         died = guard.died(attempt)

@@ -176,6 +176,14 @@ class Books(Generic[T]):
             self._made.move_to_end(digest)
         return found
 
+    def newest(self) -> bytes:
+        """What a state begins under that has no message yet: the newest bundle held.
+
+        NONE where there is one bundle only, as for a log without a config record.
+        """
+        held = self._bundles.held()
+        return held[-1] if len(held) > 1 else NONE
+
     def newer(self, one: bytes, other: bytes) -> bytes:
         """Of two bundles the one with the greater number; `one` if they are equal."""
         if other in {one, NONE}:

@@ -64,5 +64,9 @@ class BundleError(HubError):
         self.digest = digest
 
 
+class RecountError(HubError):
+    """A bundle counts what a state has never looked at: it is made anew (rule 11)."""
+
+
 class FencedError(HubError):
     """The partition was taken away while its chunk was under way (rule 4)."""

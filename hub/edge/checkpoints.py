@@ -117,6 +117,14 @@ def supersede(checkpoint: Checkpoint, folder: Path) -> None:
     restore(checkpoint, folder)
 
 
+def discard(folder: Path) -> None:
+    """Delete a state at once, as seen by whoever would open it next."""
+    aside = folder.with_name(folder.name + _STALE)
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    shutil.rmtree(aside)
+
+
 def _room(draft: Path, shelf: Path) -> None:
     needed = sum(one.stat().st_size for one in draft.rglob("*") if one.is_file())
     free = shutil.disk_usage(shelf).free

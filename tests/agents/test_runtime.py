@@ -23,7 +23,7 @@ from agents.limits import ChunkPolicy, Limits
 from agents.partition import Condition, Partition
 from agents.runtime import Runtime
 from hub.core import guard
-from hub.core.errors import LogError
+from hub.core.errors import LogError, RecountError
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import Genesis, encode
 from hub.core.stage import Result
@@ -195,12 +195,13 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture(autouse=True)
 def no_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no group to ask for hints."""
+    """There is no group to ask for hints, or to tell."""
 
     async def none(*_: object) -> dict[TP, group.Hint]:
         return {}
 
     monkeypatch.setattr(group, "committed", none)
+    monkeypatch.setattr(group, "commit", none)
 
 
 def test_state_is_written_only_after_every_acknowledgement(tmp_path: Path) -> None:
@@ -306,6 +307,41 @@ def test_what_stands_before_a_refused_message_is_folded(tmp_path: Path) -> None:
 
     assert asyncio.run(story()) == (Condition.STOPPED, [[0], [1]])
     assert Rig(tmp_path).stored() == (1, 2)
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_state_that_has_to_be_made_anew(tmp_path: Path, start: int) -> None:
+    """It goes, with its checkpoints, and is begun again; never where a log is cut."""
+
+    async def story() -> tuple[Condition, list[int], list[list[int]]]:
+        async with rig(tmp_path) as made:
+            for offset in range(3):
+                await made.give(offset)
+            await until(lambda: made.one.folded == 2)
+            await made.runtime.custody.checkpoint(made.one)
+            made.consumer.start = start
+            made.stage.fails = RecountError("new tables have a past: X")
+            first = made.one
+            await made.give(3)
+            await until(lambda: bool(made.one.error) or made.one is not first)
+            made.stage.fails = None
+            if not start:
+                await until(lambda: made.one.flowing and not made.consumer.paused)
+                for offset in range(5):
+                    await made.give(offset)
+                await until(lambda: made.one.folded == 4)
+            assert not made.deaths
+            return made.one.condition, made.consumer.sought, made.stage.chunks
+
+    condition, sought, chunks = asyncio.run(story())
+    if start:
+        assert condition is Condition.STOPPED
+        assert Rig(tmp_path).stored() == (2, 3)
+        return
+    assert (condition, sought[-1]) == (Condition.RUNNING, 0)
+    assert [offset for chunk in chunks for offset in chunk][-5:] == [0, 1, 2, 3, 4]
+    assert Rig(tmp_path).stored() == (4, 5)
+    assert not list((tmp_path / "shelves").rglob("manifest.json"))
 
 
 def test_any_other_exception_ends_the_process_and_is_remembered(

@@ -49,8 +49,17 @@ GENESIS = Genesis(
 Message = dict[str, list[dict[str, Any]]] | Close | Ending
 
 
-def log(content: Sequence[Message], source: Source = RECORDS) -> list[Incoming]:
-    """A facts partition: genesis, then one block a message from `source`."""
+def log(
+    content: Sequence[Message],
+    source: Source = RECORDS,
+    *,
+    newer: bytes = NONE,
+    since: int = 0,
+) -> list[Incoming]:
+    """A facts partition: genesis, then one block a message from `source`.
+
+    From the message `since` on blocks name the bundle `newer`.
+    """
     values = [encode(GENESIS)]
     start = START
     for at, message in enumerate(content):
@@ -58,7 +67,7 @@ def log(content: Sequence[Message], source: Source = RECORDS) -> list[Incoming]:
         sections = []
         ending = None
         if isinstance(message, Close):
-            ending = Ending(close=message, config=NONE)
+            ending = Ending(close=message, config=newer)
         elif isinstance(message, Ending):
             ending = message
         else:
@@ -75,7 +84,7 @@ def log(content: Sequence[Message], source: Source = RECORDS) -> list[Incoming]:
             close=ending.close if ending else None,
             void=bool(ending and ending.void),
             absent=ending.absent if ending else (),
-            config=ending.config if ending else NONE,
+            config=ending.config if ending else newer if at >= since else NONE,
         )
         values += blocks.seal(
             [part],

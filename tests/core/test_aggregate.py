@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -12,20 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.core import blocks, cells
+from hub.core.aggregate import Aggregate
+from hub.core.bundle import Bundle, Held
 from hub.core.catalogue.model import Domain
 from hub.core.coverage import unseen
+from hub.core.errors import RecountError
 from hub.core.indicators import audit
-from hub.core.indicators.plan import PLACE
+from hub.core.indicators.plan import PLACE, plans
+from hub.core.keys import KeyRegistry
 from hub.core.log import ROW_LAST, START, Coordinate, Incoming
 from hub.core.messages import Block, Close, decode
 from hub.core.stage import Result
-from hub.core.state import Memory
+from hub.core.state import Memory, Overlay
 from tests.core import example
 from tests.core.facts_log import (
     CATALOGUE,
     CELLS_KEY,
     CLOSE,
     FACTS,
+    FACTS_KEY,
     RECORDS,
     Message,
     log,
@@ -278,6 +284,46 @@ def test_snapshot_has_the_tables_and_periods_of_the_marker() -> None:
     header, sections = opened(results)[-1]
     assert header.kind == "complete"
     assert blocks.close_of(sections) == (close, found.height)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    rows=st.lists(ROWS, min_size=1, max_size=12).map(changes),
+    cuts=st.lists(st.integers(1, 4), max_size=4),
+    new=st.sampled_from(sorted(CATALOGUE.tables)),
+    chunks=st.lists(st.integers(1, 3), max_size=6),
+)
+def test_a_new_table_has_its_past(
+    rows: list[dict[str, Any]], cuts: list[int], new: str, chunks: list[int]
+) -> None:
+    """A state that did not look asks to be made anew; made anew, it is the audit's."""
+    others = {name: one for name, one in CATALOGUE.tables.items() if name != new}
+    before = replace(CATALOGUE, tables=others, digest=b"before".ljust(32))
+    first = Bundle(catalogue=before, registry=KeyRegistry(keys={}))
+    second = first.successor(CATALOGUE, first.registry, first.skips)
+    content = [*messages(rows, cuts), CLOSE]
+    since = len(content) - 2
+    incoming = log(content, newer=second.digest, since=since)
+    poor, rich = stage_of([first]), stage_of([first, second])
+    expected = audit.all_cells(CATALOGUE, active(rows), Domain.MOBILITY)
+
+    # The message `since` has the offset after it: the first is the genesis record.
+    memory, _ = run(incoming[: since + 1], chunks, stage=poor)
+    if any(plan.table.id == new for plan in plans(CATALOGUE, Domain.MOBILITY)):
+        with pytest.raises(RecountError, match=new):
+            rich.step(Overlay(memory), FACTS, incoming[since + 1 :])
+    anew, results = run(incoming, chunks, stage=rich)
+
+    assert state_cells(anew).equals(expected)
+    _, whole = run(log(content), [])
+    assert rows_of(results, "snapshot").equals(rows_of(whole, "snapshot"))
+
+
+def stage_of(bundles: Sequence[Bundle]) -> Aggregate:
+    """The stage of a worker that holds these bundles."""
+    return Aggregate(
+        Held(bundles), facts_key=FACTS_KEY, cells_key=CELLS_KEY, entropy=bytes
+    )
 
 
 def test_a_gap_is_held_and_named() -> None:

@@ -15,6 +15,10 @@ Rules (delivery, rules 5 to 8; docs/data-path.md, "Aggregate"):
 - A block that begins above what is covered is held and named as a gap.
 - Facts are folded under the newest bundle that any block named; a cut is computed
   under its own. Of a message that a signed skip sets aside only the coverage counts.
+- A bundle may count what the state has never looked at: a new table over a dataflow
+  that has a past. Then the partition is counted anew from the beginning of its log,
+  under the newest bundle from the first message on: a change that is live means the
+  same for old rows.
 - A marker that is void goes on as "complete" without a snapshot, so that release
   forgets it.
 
@@ -39,6 +43,7 @@ from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.catalogue.schemas import facts_schema
 from hub.core.cut import needed, periods
 from hub.core.ending import Ending
+from hub.core.errors import RecountError
 from hub.core.indicators import batch
 from hub.core.indicators.plan import Plan, plans
 from hub.core.log import ROW_LAST, Coordinate, Incoming, Send, Source
@@ -76,6 +81,16 @@ class _Book:
                 flow.id: facts_schema(flow) for flow in catalogue.dataflows.values()
             },
         )
+
+    def unseen(self, older: _Book, domain: Domain) -> list[str]:
+        """Tables of this book that look at rows `older` did not count for them."""
+        known, past = {plan.table.id for plan in older.plans[domain]}, older.catalogue
+        return [
+            plan.table.id
+            for plan in self.plans[domain]
+            if plan.table.id not in known
+            and not past.dataflows.keys().isdisjoint({plan.dataflow, *plan.needs})
+        ]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -147,6 +162,8 @@ class Aggregate:
         stored = overlay.get(CARRIED)
         if stored is not None:
             chunk.clock_ms, chunk.generation, chunk.config = _CARRIED.unpack(stored)
+        else:
+            chunk.config = self._books.newest()
 
     def _take(
         self, overlay: Overlay, domain: Domain, chunk: _Chunk, message: Incoming
@@ -171,13 +188,23 @@ class Aggregate:
             return
         chunk.clock_ms = max(chunk.clock_ms, header.clock_ms)
         chunk.generation = header.generation
-        chunk.config = self._books.newer(chunk.config, header.config)
+        self._obey(domain, chunk, header.config)
         if header.kind == "close":
             ending = blocks.ending_of(header, sections)
             self._close(overlay, domain, chunk, message.offset, ending)
             return
         for section in sections:
             self._gather(chunk, message.offset, verdict.after, section)
+
+    def _obey(self, domain: Domain, chunk: _Chunk, named: bytes) -> None:
+        """Go over to the bundle a block names, if it is newer."""
+        newer = self._books.newer(chunk.config, named)
+        if newer == chunk.config:
+            return
+        tables = self._books.of(newer).unseen(self._books.of(chunk.config), domain)
+        if tables:
+            raise RecountError(f"new tables have a past: {', '.join(tables)}")
+        chunk.config = newer
 
     def _gather(
         self, chunk: _Chunk, offset: int, after: Coordinate, section: Section
