@@ -31,7 +31,7 @@ from hub.edge import enacting, keymaking, keyring
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import daemon
-from hub.publisher import ledger
+from hub.publisher import ledger, quiet
 from hub.publisher.entries import State
 from hub.publisher.spool import Spool
 
@@ -246,7 +246,8 @@ def _spools(home: Home, names: str = "*.sqlite") -> Iterator[Finding]:
         member = path.stem
         try:
             with Spool.open(path, write=False) as spool:
-                waiting = ledger.count(spool, State.SPOOLED, State.SENT)
+                silent = quiet.hidden(spool)
+                waiting = ledger.count(spool, State.SPOOLED, State.SENT, but=silent)
                 refused = ledger.count(spool, State.REFUSED)
         except HubError as error:
             yield Finding(

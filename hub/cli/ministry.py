@@ -17,7 +17,7 @@ from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError, UsageError
 from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
-from hub.publisher import ledger
+from hub.publisher import ledger, quiet
 from hub.publisher.courier import Tell
 from hub.publisher.entries import State
 from hub.publisher.publish import Session
@@ -46,7 +46,8 @@ def session(member: str) -> Iterator[Session]:
     settings = from_environment()
     catalogue = read_catalogue(settings.catalogue)
     check_member(catalogue, member)
-    with Session.open(settings, catalogue, member) as opened:
+    slots = quiet.configured()
+    with Session.open(settings, catalogue, member, slots=slots) as opened:
         yield opened
 
 
@@ -60,8 +61,12 @@ def check_member(catalogue: Catalogue, member: str) -> None:
 
 
 def waiting(opened: Session) -> tuple[int, int]:
-    """Batches without a final receipt, and batches refused as a whole."""
-    found = ledger.count(opened.spool, State.SPOOLED, State.SENT)
+    """Batches without a final receipt, and batches refused as a whole.
+
+    Those of quiet dataflows are not counted while they wait for their slot.
+    """
+    hidden = quiet.hidden(opened.spool)
+    found = ledger.count(opened.spool, State.SPOOLED, State.SENT, but=hidden)
     return found, ledger.count(opened.spool, State.REFUSED)
 
 

@@ -154,9 +154,11 @@ def _run(desk: Desk, args: argparse.Namespace) -> int:
         _refuse_again(desk.catalogue, *cut, released)
         cuts = [cut]
     else:
+        today = vintages.today(desk.catalogue)
+        listed = vintages.due(desk.catalogue, stands, years=args.years, today=today)
         cuts = [
             (one.period, one.vintage, one.tables)
-            for one in vintages.due(desk.catalogue, stands, years=args.years)
+            for one in listed
             if one.state == "due"
         ]
     done = [_close(desk, *cut, timeout=args.timeout) for cut in cuts]

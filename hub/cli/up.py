@@ -18,6 +18,8 @@ from hub.embedded.plan import GATEWAY, Plan, Service
 
 _SINGLE = ("release",)
 """Stages that read one partition: a second worker would have nothing to do."""
+_CALENDAR = Service(name="calendar", command=("-m", "hub.cli.clock"))
+"""Closes what becomes due."""
 _SPOOLS = Service(name="spools", command=("-m", "hub.publisher.exporter"))
 """Figures of the ministries' spools in this home."""
 
@@ -34,11 +36,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=int, default=0, help="port of the broker (default: a free one)"
     )
+    parser.add_argument(
+        "--no-calendar",
+        action="store_true",
+        help="close nothing by itself when the calendar says so",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Start everything and return when it is ready."""
-    plan = plan_of(args.workers, args.port)
+    plan = plan_of(args.workers, args.port, calendar=not args.no_calendar)
     settings = from_environment()
     if settings.bootstrap:
         raise UsageError(
@@ -57,7 +64,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
-def plan_of(workers: int, port: int) -> Plan:
+def plan_of(workers: int, port: int, *, calendar: bool = True) -> Plan:
     """The plan of so many workers a stage."""
     if workers < 1:
         raise UsageError(f"--workers {workers}: expected 1 or more")
@@ -66,7 +73,7 @@ def plan_of(workers: int, port: int) -> Plan:
     return Plan(
         workers={stage: 1 if stage in _SINGLE else workers for stage in STAGES},
         port=port,
-        services=(_SPOOLS, *gateways()),
+        services=(_SPOOLS, *((_CALENDAR,) if calendar else ()), *gateways()),
     )
 
 

@@ -20,7 +20,7 @@ from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError
 from hub.core.messages.indicators import UTILITY
 from hub.core.observation import Observation, Vintage
-from hub.core.period import day_of, parse
+from hub.core.period import parse
 from hub.core.skips import Undone
 from hub.edge import control, enacting, trail
 from hub.edge.settings import Settings
@@ -47,24 +47,32 @@ def standing(desk: Desk) -> list[Vintage]:
     ]
 
 
-def today() -> dt.date:
-    """The day in Asia/Ashgabat."""
-    return day_of(time.time_ns() // 1_000_000)
+def today(catalogue: Catalogue) -> dt.date:
+    """The last day whose hour has come: nothing is due before it."""
+    now_ms = time.time_ns() // 1_000_000
+    return calendar.released_day(now_ms, catalogue.calendar.hour)
 
 
-def due(catalogue: Catalogue, found: Iterable[Vintage], *, years: int) -> list[Due]:
+def due(
+    catalogue: Catalogue,
+    found: Iterable[Vintage],
+    *,
+    years: int,
+    today: dt.date,
+) -> list[Due]:
     """The calendar of the published tables against what stands."""
     tables: dict[str, list[str]] = {}
     for table in catalogue.tables.values():
         if not table.internal:
             tables.setdefault(table.frequency, []).append(table.id)
     released = {Released(one.table, one.period, one.vintage) for one in found}
-    return calendar.plan(catalogue.calendar, tables, released, today(), years=years)
+    return calendar.plan(catalogue.calendar, tables, released, today, years=years)
 
 
 def plan(desk: Desk, years: int) -> int:
     """Print what is due, and what follows; nothing is done."""
-    listed = due(desk.catalogue, standing(desk), years=years)
+    day = today(desk.catalogue)
+    listed = due(desk.catalogue, standing(desk), years=years, today=day)
     soon = [one for one in listed if one.state != "released"]
     desk.out.table(
         f"Due at {desk.catalogue.calendar.hour}:00 of the day, Asia/Ashgabat",
@@ -78,7 +86,7 @@ def plan(desk: Desk, years: int) -> int:
     waiting = sum(1 for one in soon if one.state == "due")
     desk.out.result(
         {
-            "today": today().isoformat(),
+            "today": day.isoformat(),
             "plan": [
                 {
                     "day": one.day.isoformat(),

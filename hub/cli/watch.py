@@ -31,7 +31,7 @@ from hub.edge import locks
 from hub.edge.files import read_catalogue
 from hub.edge.metrics import Metrics, Server
 from hub.edge.settings import Settings, from_environment
-from hub.publisher import push_tokens, watch_plan
+from hub.publisher import push_tokens, quiet, watch_plan
 from hub.publisher.figures import STAGE, Spools
 from hub.publisher.publish import Session
 from hub.publisher.watch import Watch
@@ -192,9 +192,11 @@ def _watch(
 ) -> int:
     """The service itself; `told` is where it says what it is."""
     metrics = Metrics(STAGE)
+    slots = quiet.configured()
     watch = Watch(
         plan=plan,
-        open=lambda: Session.open(settings, catalogue, args.member),
+        open=lambda: Session.open(settings, catalogue, args.member, slots=slots),
+        slotted=slots is not None,
         metrics=metrics,
         listings=settings.home.root / "rejected" / args.member,
         say=out.say,

@@ -32,7 +32,7 @@ def cut(
 
 
 def records(
-    flow: Dataflow, rows: pl.DataFrame, numbers: list[int], file: int
+    flow: Dataflow, rows: pl.DataFrame, numbers: list[int], file: int | None
 ) -> Content:
     """The content of a batch of records."""
     return Content(

@@ -27,7 +27,7 @@ from hub.core.lanes import partition_of
 from hub.core.log import Incoming, Send
 from hub.core.messages import Receipt, encode
 from hub.core.topics import ministry_topic, receipts_topic
-from hub.publisher import ledger
+from hub.publisher import ledger, quiet
 from hub.publisher.broker import Broker
 from hub.publisher.entries import Item, Parcel, Place, State
 from hub.publisher.receipts import Verdict, note, open_receipt
@@ -63,6 +63,7 @@ class Courier:
         fresh: Reads the hub's public keys and the ministry's own again: they may be
             rotated while a session lasts.
         stopped: Lanes that wait for a person; nothing more is sent in them.
+        resting: Lanes whose next batch waits for its slot (:mod:`hub.publisher.quiet`).
     """
 
     catalogue: Catalogue
@@ -73,6 +74,7 @@ class Courier:
     fresh: Callable[[], Keys] | None = None
     notes: list[str] = field(default_factory=list)
     stopped: set[bytes] = field(default_factory=set)
+    resting: set[bytes] = field(default_factory=set)
     _returns: dict[bytes, int] = field(default_factory=dict)
 
     def send(self, tell: Tell | None = None) -> int:
@@ -83,10 +85,11 @@ class Courier:
         """
         total = ledger.count(self.spool, State.SPOOLED) if tell else 0
         done = 0
+        self.resting.clear()
         # A batch that goes again goes in its lane's order, not the spool's.
         for lane in ledger.lanes(self.spool):
             after = 0
-            while lane not in self.stopped:
+            while lane not in self.stopped | self.resting:
                 window = ledger.window(
                     self.spool,
                     lane,
@@ -94,6 +97,7 @@ class Courier:
                     batches_max=WINDOW,
                     bytes_max=WINDOW_BYTES,
                 )
+                window = self._ready(window)
                 if not window:
                     break
                 self._carry(window)
@@ -102,6 +106,19 @@ class Courier:
                 if tell is not None:
                     tell("sent", min(done, total), total)
         return done
+
+    def _ready(self, window: list[Item]) -> list[Item]:
+        """The batches of a window whose slot has come; the lane rests behind them."""
+        if self.sealer.moment is None:
+            return window
+        for at, item in enumerate(window):
+            if not self.catalogue.dataflows[item.dataflow].quiet:
+                continue
+            envelope = ledger.content(self.spool, item, "envelope")
+            if quiet.dated_ms(envelope) > self.sealer.now_ms():
+                self.resting.add(item.lane)
+                return window[:at]
+        return window
 
     def repeat(self, items: Sequence[Item]) -> None:
         """Send batches once more as they are, as after an unsure acknowledgement."""

@@ -10,7 +10,7 @@ Rules (design: envelope, metrics; quarantine):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,12 +72,13 @@ class Figures:
         return max(self.now_ms - one.oldest_ms, 0) // 1000 if one.waiting else 0
 
 
-def read(path: Path, now_ms: int) -> Figures:
+def read(path: Path, now_ms: int, quiet: Collection[str] = ()) -> Figures:
     """The figures of a spool.
 
     Args:
         path: Of the spool.
         now_ms: This machine's clock.
+        quiet: Dataflows of which no batch is counted that waits.
 
     Raises:
         HubError: It cannot be read.
@@ -89,8 +90,9 @@ def read(path: Path, now_ms: int) -> Figures:
         return Figures(
             member=path.stem,
             batches={
-                str(state): ledger.count(spool, state)
-                for state in (State.SPOOLED, State.SENT, State.REFUSED)
+                State.SPOOLED: ledger.count(spool, State.SPOOLED, but=quiet),
+                State.SENT: ledger.count(spool, State.SENT, but=quiet),
+                State.REFUSED: ledger.count(spool, State.REFUSED),
             },
             overdue=number,
             receipt_age_seconds=oldest_ms // 1000,
@@ -104,7 +106,7 @@ class Spools(Collector):
     """The spools of a folder, as Prometheus reads them."""
 
     def __init__(
-        self, folder: Path, quiet: Container[str], now_ms: Callable[[], int]
+        self, folder: Path, quiet: Collection[str], now_ms: Callable[[], int]
     ) -> None:
         """Look into `folder`; `quiet` are ids of dataflows."""
         self._folder = folder
@@ -123,7 +125,7 @@ class Spools(Collector):
         }
         for path in sorted(self._folder.glob("*.sqlite")):
             try:
-                found = read(path, self._now_ms())
+                found = read(path, self._now_ms(), self._quiet)
             except HubError:
                 made["spool_unreadable"].add_metric([STAGE, path.stem], 1)
                 continue

@@ -25,7 +25,7 @@ from hub.publisher.courier import Tell
 from hub.publisher.entries import Parcel, Place, Publication
 from hub.publisher.mapping import Mapping
 from hub.publisher.refusals import Refusals, refuse_list
-from hub.publisher.sealing import Sealer, publication_key
+from hub.publisher.sealing import QUIET_ROWS, Sealer, publication_key
 from hub.publisher.sources import files
 from hub.publisher.sources.rows import Said
 from hub.publisher.spool import Spool
@@ -46,6 +46,11 @@ class Filler:
     sealer: Sealer
     spool: Spool
     batch_rows: int
+
+    def rows_of(self, flow: Dataflow) -> int:
+        """Rows in a batch of a dataflow; fewer where all batches are of one size."""
+        slotted = flow.quiet and self.sealer.moment is not None
+        return min(self.batch_rows, QUIET_ROWS) if slotted else self.batch_rows
 
     def file(
         self,
@@ -80,7 +85,7 @@ class Filler:
             chunks = refusals.watch(reading.chunks)
             rows = 0
             for frame, numbers in batches.cut(
-                chunks, self.batch_rows, publication.last_row
+                chunks, self.rows_of(flow), publication.last_row
             ):
                 self.put(flow, reading.mapping, publication.id, frame, numbers)
                 rows += frame.height

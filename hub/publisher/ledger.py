@@ -63,10 +63,11 @@ def later(spool: Spool, dataflow: str, after: int) -> Iterator[Item]:
     return (Item(*row) for row in rows)
 
 
-def count(spool: Spool, *states: State) -> int:
-    """How many batches are in one of these states."""
-    marks = ", ".join("?" * len(states))
-    return _count(spool, f"state IN ({marks})", states, ())
+def count(spool: Spool, *states: State, but: Collection[str] = ()) -> int:
+    """How many batches are in one of these states, without those of some dataflows."""
+    marks, others = ", ".join("?" * len(states)), ", ".join("?" * len(but))
+    clause = f"state IN ({marks}) AND dataflow NOT IN ({others})"
+    return _count(spool, clause, (*states, *sorted(but)), ())
 
 
 def lanes(spool: Spool) -> list[bytes]:
@@ -269,9 +270,17 @@ def back(spool: Spool, lane: bytes, sequence: int, offset: int) -> bool:
     return True
 
 
-def waiting(spool: Spool, stopped: Collection[bytes]) -> int:
-    """Batches without a final receipt, in lanes that are not stopped."""
-    return _count(spool, "state IN ('spooled', 'sent')", (), stopped)
+def waiting(
+    spool: Spool, stopped: Collection[bytes], resting: Collection[bytes] = ()
+) -> int:
+    """Batches without a final receipt, in lanes that are not stopped.
+
+    In a lane that rests, what was not sent yet is not waited for.
+    """
+    spooled = "state = 'spooled'"
+    silent = {*stopped, *resting}
+    held = _count(spool, spooled, (), stopped) - _count(spool, spooled, (), silent)
+    return _count(spool, "state IN ('spooled', 'sent')", (), stopped) - held
 
 
 def unanswered(spool: Spool, file: int, stopped: Collection[bytes]) -> int:

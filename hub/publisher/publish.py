@@ -8,6 +8,8 @@ Rules (design: publisher):
 - Publishing the same file again does nothing and says so; ``again`` makes new batches
   of it, ``resend`` sends the same sealed batches twice.
 - A publication that was interrupted goes on after the last row in the spool.
+- Batches of quiet dataflows wait for their slot, where there are slots; nobody waits
+  for their receipts before.
 - Nothing is printed here; a callback is told how far it is.
 """
 
@@ -25,7 +27,7 @@ from hub.core.catalogue.model import Catalogue, Dataflow
 from hub.core.errors import InvalidError, MachineError, RetriableError
 from hub.edge import keyring
 from hub.edge.settings import Settings
-from hub.publisher import accounts, batches, ledger, summary
+from hub.publisher import accounts, batches, ledger, quiet, summary
 from hub.publisher.answers import Answers
 from hub.publisher.broker import Broker, KafkaBroker
 from hub.publisher.courier import Courier, Tell
@@ -33,6 +35,7 @@ from hub.publisher.entries import Publication
 from hub.publisher.filling import Filler
 from hub.publisher.mapping import Mapping
 from hub.publisher.quarantine import Shelf
+from hub.publisher.quiet import Slots
 from hub.publisher.sealing import (
     DECLARATION,
     Sealer,
@@ -48,6 +51,10 @@ LOOK_SECONDS = 0.2
 """Pause between two looks at the receipts."""
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 @dataclass(slots=True, kw_only=True)
 class Session:
     """A ministry at its spool; use as a context manager."""
@@ -60,6 +67,7 @@ class Session:
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
     batch_rows: int = BATCH_ROWS
+    slots: Slots | None = None
     _read: dict[int, Source] = field(default_factory=dict)
 
     @classmethod
@@ -71,8 +79,19 @@ class Session:
         *,
         batch_rows: int = BATCH_ROWS,
         broker: Broker | None = None,
+        slots: Slots | None = None,
+        now_ms: Callable[[], int] = _now_ms,
     ) -> Self:
         """A session of `member` with the keys and the spool of a home.
+
+        Args:
+            settings: Whose home, and which brokers.
+            catalogue: What it may publish.
+            member: Its short id.
+            batch_rows: Rows in a batch.
+            broker: Another way to the logs than Kafka.
+            slots: When batches of quiet dataflows are sent; None: at once.
+            now_ms: This machine's clock.
 
         Raises:
             InvalidError: There is no such member, or it publishes nothing.
@@ -90,9 +109,12 @@ class Session:
             keys.seals,
             registry,
             entropy=os.urandom,
-            now_ms=lambda: time.time_ns() // 1_000_000,
+            now_ms=now_ms,
         )
         spool = Spool.open(settings.home.spool / f"{member}.sqlite")
+        if slots is not None:
+            quiet.fill(slots, spool, made, catalogue)
+            made = replace(made, moment=quiet.moment(slots, spool, now_ms))
         way = broker or KafkaBroker(settings, member)
         return cls(
             catalogue=catalogue,
@@ -111,6 +133,7 @@ class Session:
                 ),
             ),
             batch_rows=batch_rows,
+            slots=slots,
         )
 
     def __enter__(self) -> Self:
@@ -219,6 +242,8 @@ class Session:
         """
         deadline = self.clock() + wait_seconds
         notes: list[str] = []
+        if self.slots is not None:
+            quiet.fill(self.slots, self.spool, self.sealer, self.catalogue)
         try:
             self.courier.remind()
             self.courier.send(tell)
@@ -245,10 +270,16 @@ class Session:
         self.courier.notes.clear()
         return tuple(filter(None, notes))
 
+    @property
+    def waiting(self) -> int:
+        """Batches whose receipts are waited for now."""
+        courier = self.courier
+        return ledger.waiting(self.spool, courier.stopped, courier.resting)
+
     def _left(self, resent: int | None) -> int:
         """Answers that are still awaited."""
         stopped = self.courier.stopped
-        waiting = ledger.waiting(self.spool, stopped)
+        waiting = self.waiting
         if resent is None:
             return waiting
         return max(waiting, ledger.unanswered(self.spool, resent, stopped))

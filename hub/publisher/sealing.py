@@ -31,6 +31,10 @@ from hub.core.messages import EnvelopeHeader
 from hub.core.reasons import Reason
 from hub.publisher.entries import Parcel, Place
 
+QUIET_SIZE = layout.SIZE_CLASSES[2]
+"""Bytes that every batch is padded to which waits for its slot."""
+QUIET_ROWS = 400
+"""Rows of such a batch at most: 650 bytes each, far above what a schema needs."""
 RECORDS = "records"
 DECLARATION = "declaration"
 _LABEL = b"kerwen spool v1\0"
@@ -78,6 +82,8 @@ class Sealer:
         hub: The hub's current sealing key.
         own: The ministry's own sealing key.
         seals: The ministry's private sealing keys.
+        moment: What a batch of a quiet dataflow is dated, where it has to wait for its
+            slot (:mod:`hub.publisher.quiet`); then all of them are of one size.
     """
 
     member: Member
@@ -87,10 +93,12 @@ class Sealer:
     seals: Mapping[str, PrivateKey] = field(repr=False)
     entropy: Callable[[int], bytes]
     now_ms: Callable[[], int]
+    moment: Callable[[Dataflow], int] | None = None
 
     def seal(self, dataflow: Dataflow, content: Content, place: Place) -> Parcel:
         """The batch for its place in the lane of `dataflow`."""
-        now_ms = self.now_ms()
+        slotted = dataflow.quiet and self.moment is not None
+        now_ms = self.moment(dataflow) if slotted and self.moment else self.now_ms()
         header = EnvelopeHeader(
             suite=self.hub[1].suite,
             kind=content.kind,
@@ -104,7 +112,10 @@ class Sealer:
             created_ms=now_ms,
             signer=self.sign.key_id,
         )
-        size = layout.size_class(len(content.container)) if dataflow.quiet else 0
+        size = 0
+        if dataflow.quiet:
+            classes = (QUIET_SIZE,) if slotted else layout.SIZE_CLASSES
+            size = layout.size_class(len(content.container), classes)
         value = seal.seal(
             header,
             content.container,

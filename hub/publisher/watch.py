@@ -13,6 +13,7 @@ Rules:
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -23,7 +24,6 @@ from typing import Protocol
 
 from hub.core.errors import HubError, InvalidError, MachineError
 from hub.edge.metrics import Metrics
-from hub.publisher import ledger
 from hub.publisher.courier import Tell
 from hub.publisher.publish import Session
 from hub.publisher.summary import Summary
@@ -73,6 +73,8 @@ class Watch:
         listings: Where refused rows of queries are listed.
         tell: Progress inside a file or a query.
         clock: Seconds that only go forward.
+        wall_ms: The time of day, for the slots of quiet dataflows.
+        slotted: Whether sessions have slots: then the spool is looked into at once.
         waiting: Batches without a receipt.
         failed: Files and queries that were wrong.
         troubled: Whether something around was missing.
@@ -85,6 +87,8 @@ class Watch:
     say: Say
     tell: Tell | None = None
     clock: Callable[[], float] = time.monotonic
+    wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    slotted: bool = False
     jobs: queue.Queue[Job] = field(default_factory=lambda: queue.Queue(JOBS_MAX))
     stopping: threading.Event = field(default_factory=threading.Event)
     waiting: int = 0
@@ -94,9 +98,11 @@ class Watch:
     _queries: list[_Query] = field(default_factory=list)
     _failures: int = 0
     _send: float = 0.0
+    _slot_ms: float = math.inf
     _notes: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._slot_ms = 0 if self.slotted else math.inf
         self._folders = [
             Folder(plan=one, clock=self.clock) for one in self.plan.folders
         ]
@@ -125,7 +131,8 @@ class Watch:
         """
         try:
             files = [(one, path) for one in self._folders for path in self._whole(one)]
-            if files or self._due() or not self.jobs.empty() or self._sending():
+            asked = self._due() or not self.jobs.empty() or self._sending()
+            if files or asked or self.wall_ms() >= self._slot_ms:
                 self._hold(files)
             self._failures = 0
         except HubError as error:
@@ -181,7 +188,9 @@ class Watch:
             for note in session.settle(SETTLE_SECONDS):
                 self._once_said(note)
             self._send = self.clock() + SEND_SECONDS
-            self.waiting = ledger.waiting(session.spool, session.courier.stopped)
+            self.waiting = session.waiting
+            if session.slots is not None:
+                self._slot_ms = session.slots.following(session.sealer.now_ms())
 
     def _jobs(self, session: Session) -> None:
         """Pushes go first: somebody waits for each."""

@@ -146,6 +146,12 @@ def catalogue() -> Catalogue:
     return read_catalogue()
 
 
+@pytest.fixture(scope="session")
+def make_desk() -> type[Desk]:
+    """Makes homes with hubs, for tests that compare two."""
+    return Desk
+
+
 @pytest.fixture
 def desk(tmp_path: Path, catalogue: Catalogue) -> Desk:
     """A fresh home and hub."""

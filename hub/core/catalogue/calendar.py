@@ -19,10 +19,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hub.core.errors import InvalidError
-from hub.core.period import Period, of_day, parse
+from hub.core.period import Period, day_of, of_day, parse
 
 FREQUENCIES = ("M", "Q", "A")
 VINTAGES = ("P", "R", "F")
+HOUR_MS = 3_600_000
 _YEARS_MAX = 10
 
 
@@ -133,6 +134,11 @@ def plan(
                     if some
                 ]
     return sorted(found, key=lambda one: (one.day, one.period, one.vintage))
+
+
+def released_day(now_ms: int, hour: int) -> dt.date:
+    """The last day whose hour has come, in Asia/Ashgabat."""
+    return day_of(now_ms - hour * HOUR_MS)
 
 
 def standing(

@@ -1,0 +1,190 @@
+"""A day with cases and a day without look the same to whoever is not the ministry."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from hub.cli import ministry
+from hub.core.catalogue.model import Catalogue
+from hub.core.codelists import TOTAL
+from hub.core.errors import UsageError
+from hub.core.messages import Envelope, EnvelopeHeader, decode, decode_as
+from hub.core.period import DAY_MS
+from hub.publisher import accounts, ledger, quiet
+from hub.publisher.figures import Spools
+from hub.publisher.publish import Session
+
+FLOW, MEMBER = "service_contact", "moh"
+SLOTS = quiet.read("02:00")
+START_MS = SLOTS.passed(1_770_000_000_000)
+"""A slot; the day after it is the first day."""
+HOUR_MS = 3_600_000
+
+
+def contacts(catalogue: Catalogue, rows: int, first: int) -> pl.DataFrame:
+    """Valid contacts: the first code of every list."""
+    flow = catalogue.dataflows[FLOW]
+    given: dict[str, Any] = {}
+    for field in flow.fields:
+        if field.codelist is not None:
+            codes = catalogue.codelists[field.codelist].codes
+            given[field.name] = next(one for one in codes if one not in {TOTAL, "_X"})
+    given |= {"birth_year": 1990, "contact_date": "2025-03-04", "sex": "F"}
+    numbers = [f"{number:06}" for number in range(first, first + rows)]
+    known = {field.name for field in flow.fields}
+    frame = pl.DataFrame({"record_id": numbers, "case_ref": numbers})
+    return frame.with_columns(
+        **{name: pl.lit(value) for name, value in given.items() if name in known}
+    ).drop("revision", "action", strict=False)
+
+
+class Ministry:
+    """One installation with a clock of its own, and what others see of it."""
+
+    def __init__(self, desk: Any, folder: Path) -> None:
+        self.desk, self.folder = desk, folder
+        self.now_ms = START_MS + HOUR_MS
+        self.published = 0
+        self.seen: list[object] = []
+
+    def session(self) -> Session:
+        """The member at its spool."""
+        return Session.open(
+            self.desk.settings,
+            self.desk.catalogue,
+            MEMBER,
+            broker=self.desk.hub,
+            slots=SLOTS,
+            now_ms=lambda: self.now_ms,
+        )
+
+    def work(self, rows: int = 0) -> None:
+        """Publish, send what is due; look as others do."""
+        with self.session() as session:
+            session.pause = lambda _: None
+            if rows:
+                path = self.folder / f"{self.published}.csv"
+                contacts(self.desk.catalogue, rows, self.published).write_csv(path)
+                self.published += rows
+                session.add(FLOW, path)
+            session.settle(0)
+            self.seen.append(ministry.waiting(session))
+        self.seen.append(self.broker())
+        self.seen.append(self.metrics())
+
+    def day(self, rows: int = 0) -> None:
+        """A day of work and the slot that ends it."""
+        self.now_ms += 8 * HOUR_MS
+        self.work(rows)
+        self.now_ms = SLOTS.following(self.now_ms)
+        self.work()
+        self.now_ms += HOUR_MS
+
+    def broker(self) -> dict[str, list[tuple[int, int]]]:
+        """Of every topic the sizes of its messages, and what they are dated."""
+        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for (topic, _), values in sorted(self.desk.hub.logs.items()):
+            for value in values:
+                message = decode(value)
+                made = 0
+                if isinstance(message, Envelope):
+                    made = decode_as(EnvelopeHeader, message.header).created_ms
+                found[topic].append((len(value), made))
+        return dict(found)
+
+    def metrics(self) -> bytes:
+        """What Prometheus reads at the ministry's machine."""
+        registry = CollectorRegistry()
+        folder = self.desk.settings.home.spool
+        registry.register(Spools(folder, {FLOW}, lambda: self.now_ms))
+        lines = generate_latest(registry).splitlines()
+        # The brokers of these tests have the real time, this ministry its own.
+        return b"\n".join(line for line in lines if b"clock_ahead" not in line)
+
+    def accepted(self) -> int:
+        """Rows the hub took."""
+        with self.session() as session:
+            return sum(
+                one.rows for one in ledger.items(session.spool) if one.receipt
+            ) - sum(one.quarantined for one in accounts.accounts(session.spool))
+
+
+@pytest.fixture
+def two(
+    tmp_path: Path, catalogue: Catalogue, make_desk: Callable[..., Any]
+) -> list[Ministry]:
+    """Two installations of one ministry, each with a hub."""
+    found = []
+    for name in ("busy", "idle"):
+        folder = tmp_path / name
+        folder.mkdir()
+        found.append(Ministry(make_desk(folder / "home", catalogue), folder))
+    return found
+
+
+def test_a_busy_day_and_an_idle_one_look_the_same(two: list[Ministry]) -> None:
+    """Counts, sizes, times at the brokers; figures of Prometheus; the command."""
+    busy, idle = two
+    for rows in (0, 3, 120, 0, 40):
+        busy.day(rows)
+        idle.day()
+
+    assert busy.accepted() == 163
+    assert busy.seen == idle.seen
+    sealed = busy.broker()[f"ministry.{MEMBER}.{FLOW}"]
+    assert [made for _, made in sealed] == [START_MS + n * DAY_MS for n in range(1, 6)]
+    assert len({size for size, _ in sealed}) == 1
+
+
+def test_without_slots_they_do_not(two: list[Ministry]) -> None:
+    """The twin: sent at once, an observer tells the days apart."""
+    counts = []
+    for one, rows in zip(two, (120, 0), strict=True):
+        with one.desk.session(MEMBER) as session:
+            if rows:
+                path = one.folder / "a.csv"
+                contacts(one.desk.catalogue, rows, 0).write_csv(path)
+                session.publish(FLOW, path)
+        counts.append(len(one.broker()))
+
+    assert counts[0] > counts[1]
+
+
+def test_what_one_batch_does_not_hold_waits_for_the_next_days(
+    two: list[Ministry],
+) -> None:
+    """Nine hundred rows take three days, and one message a day."""
+    busy, idle = two
+    for rows in (900, 0, 0, 0):
+        busy.day(rows)
+        idle.day()
+
+    assert busy.accepted() == 900
+    assert busy.broker() == idle.broker()
+
+
+def test_days_without_the_service_are_made_up_for(two: list[Ministry]) -> None:
+    """After a pause every missed slot has its batch, and rows go into the next one."""
+    for one, rows in zip(two, (5, 0), strict=True):
+        one.day()
+        one.now_ms += 4 * DAY_MS
+        one.day(rows)
+
+    busy, idle = two
+    assert busy.broker() == idle.broker()
+    assert len(busy.broker()[f"ministry.{MEMBER}.{FLOW}"]) == 6
+    assert busy.accepted() == 5
+
+
+def test_a_time_of_day_is_read() -> None:
+    """And nothing else is."""
+    assert quiet.read("02:30").offset_ms == 9_000_000
+    with pytest.raises(UsageError, match="expected a time"):
+        quiet.read("two")
