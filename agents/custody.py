@@ -68,6 +68,12 @@ class Custody:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._files, one.shut)
 
+    async def overtaken(self, one: Partition) -> bool:
+        """Whether a checkpoint has come further than an open state."""
+        loop = asyncio.get_running_loop()
+        newer = partial(self._newer, one, one.state)
+        return await loop.run_in_executor(self._files, newer) is not None
+
     async def drop(self, one: Partition) -> None:
         """Give a state up for good, and its checkpoints."""
         loop = asyncio.get_running_loop()

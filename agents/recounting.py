@@ -1,7 +1,11 @@
-"""A partition is counted anew: its state goes, and is folded from the log's beginning.
+"""A partition whose state is no use begins again with another one.
 
 Rules (design: delivery, rule 11):
 
+- Where the log no longer reaches back to a state, a checkpoint that another worker took
+  meanwhile may have come further: then it takes the place of that state.
+- A state that did not look at what a new table counts is made anew, from the log's
+  beginning.
 - Only where the log still has its beginning; otherwise the partition stops and keeps
   its state.
 - Checkpoints go first, then the state: killed in between, the state is still there, and
@@ -17,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from agents import group
 from agents.frame import WorkerError
-from hub.core.errors import LogError, RecountError
+from hub.core.errors import FencedError, LogError, RecountError
 
 if TYPE_CHECKING:
     from agents.partition import Partition
@@ -35,6 +39,29 @@ async def anew(runtime: Runtime, one: Partition, why: RecountError) -> None:
         await runtime.app.die(WorkerError(text))
 
 
+async def behind(runtime: Runtime, one: Partition, why: LogError) -> None:
+    """Go on from a newer checkpoint, or stop for a person."""
+    try:
+        if not one.flowing or not await runtime.custody.overtaken(one):
+            runtime.stop(one, why)
+            return
+        runtime.app.consumer.pause_partitions({one.tp})
+        runtime.account.gone(one)
+        one.kill()
+        await runtime.custody.shut(one)
+        _replace(runtime, one)
+    except FencedError:
+        pass
+    except Exception as error:  # noqa: BLE001 - whatever it is ends the process
+        await runtime.app.die(WorkerError(f"{one.name}: {type(error).__name__}"))
+
+
+def _replace(runtime: Runtime, one: Partition) -> None:
+    """Another partition in its place, unless it was taken away meanwhile."""
+    if runtime.partitions.get(one.tp) is one:
+        runtime.begin(one.tp, one.generation).held_back = True
+
+
 async def _anew(runtime: Runtime, one: Partition, why: RecountError) -> None:
     consumer = runtime.app.consumer
     consumer.pause_partitions({one.tp})
@@ -50,5 +77,4 @@ async def _anew(runtime: Runtime, one: Partition, why: RecountError) -> None:
     runtime.account.gone(one)
     one.kill()
     await runtime.custody.drop(one)
-    if runtime.partitions.get(one.tp) is one:
-        runtime.begin(one.tp, one.generation).held_back = True
+    _replace(runtime, one)

@@ -230,7 +230,7 @@ class Runtime:
                 await consumer.seek_wait({one.tp: one.following})
                 self.metrics.count("seeks_total")
         except errors.LogError as error:
-            self.stop(one, error)
+            one.opening = asyncio.create_task(recounting.behind(self, one, error))
         except Exception as error:  # noqa: BLE001 - the next gap tries again
             logger.warning("%s: seek failed: %s", one.name, type(error).__name__)
         await asyncio.sleep(RECOVER_SECONDS)
