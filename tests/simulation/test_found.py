@@ -73,11 +73,12 @@ def test_a_topic_made_again_under_a_running_worker_is_found() -> None:
 def test_a_log_cut_under_a_state_that_was_left_behind() -> None:
     """The newer checkpoint came while the old state was open already."""
     plan = (
-        Fault("copy", "release", "", 349),
-        Fault("copy", "release", "", 377),
-        Fault("retain", "release", "", 307),
+        Fault("copy", "release", "", 386),
+        Fault("copy", "release", "", 399),
+        Fault("retain", "release", "", 310),
         Fault("revoke", "release", "idle", 2),
         Fault("revoke", "release", "before take", 1),
+        Fault("revoke", "aggregate", "after ack", 8),
     )
 
     verdict = trial.attempt(trial.plainly(7400, plan))
