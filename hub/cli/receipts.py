@@ -3,6 +3,8 @@
 Rules:
 
 - All of it needs no network: spool, registry and catalogue are enough.
+- ``find``, ``cancel`` and ``prove`` are about one record (:mod:`hub.cli.subject`); the
+  latter two ask the brokers.
 - What was refused is mended with ``kerwen quarantine``.
 - Rows of quiet dataflows are not counted.
 """
@@ -13,7 +15,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from hub.cli import ministry
+from hub.cli import ministry, subject
 from hub.cli.output import Output
 from hub.core.catalogue.model import Catalogue, Member
 from hub.core.errors import InvalidError, UsageError
@@ -31,11 +33,14 @@ _RECEIPT_BYTES_MAX = 1 << 20
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
-    parser.add_argument("action", choices=("list", "verify", "export"))
+    parser.add_argument("action", choices=("list", "verify", "export", *subject.WORDS))
     ministry.arguments(parser, wait=False)
     parser.add_argument(
-        "--file", type=Path, help="verify: an exported receipt; export: where to"
+        "--file",
+        type=Path,
+        help="verify: a receipt; export, prove: where to; cancel: a file with it",
     )
+    subject.arguments(parser)
     parser.add_argument("--batch", help="export: how its digest begins (see list)")
 
 
@@ -48,7 +53,12 @@ def run(args: argparse.Namespace, out: Output) -> int:
     member = catalogue.members.get(args.member)
     if member is None:
         raise InvalidError(f"--member {args.member}: not in the catalogue")
+    if args.action in ("cancel", "prove"):
+        word = subject.cancel if args.action == "cancel" else subject.prove
+        return word(args, catalogue, out)
     with _spool(settings, args.member) as spool:
+        if args.action == "find":
+            return subject.find(spool, args, out)
         if args.action == "verify":
             registry = keyring.registry(settings.home.root)
             return _verify(spool, registry, member, out)
