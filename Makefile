@@ -38,6 +38,7 @@ test: lint check
 
 docs: install
 	$(BIN)/kerwen catalogue docs
+	$(BIN)/python deploy/grafana/boards.py
 
 lock: install
 	$(BIN)/pip install --quiet pip-tools
