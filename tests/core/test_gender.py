@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.gender import derived
+from hub.core.catalogue.model import Measure
+from hub.core.cells import ZERO
+from hub.core.disclosure import rules
+from hub.core.disclosure.judge import judge, raw
+from hub.core.gender import derived, reach
 from hub.core.observation import Observation
+from hub.edge.files import read_catalogue
+from tests.core.facts_log import CATALOGUE
 
 ONE = Observation(
     table="EVT",
@@ -74,3 +80,54 @@ def test_bounds_hold_what_noise_can_do(f: int, m: int, up: int, down: int) -> No
     for one in shown:
         assert one.low - 0.06 <= true[one.measure] <= one.high + 0.06
         assert one.low <= one.value <= one.high
+
+
+POLICIES = read_catalogue().policies
+TABLE = next(iter(CATALOGUE.tables.values()))
+SUMS = replace(TABLE, measure=Measure.SUM, dataflow="transfer")
+wide = st.lists(st.integers(1, 60), min_size=11, max_size=25)
+
+
+@pytest.mark.parametrize("policy", ["C", "E", "S", "T"])
+@given(parts=wide, scale=st.sampled_from([1, 7, 1_000, 123_457]), key=st.integers(0))
+def test_the_truth_is_within_reach_of_what_is_printed(
+    policy: str, parts: list[int], scale: int, key: int
+) -> None:
+    """Whatever a policy shows of any contributions, by the real judge."""
+    amounts = sorted((one * scale for one in parts), reverse=True)
+    money = policy == "S"
+    events = policy == "E"
+    cell = replace(
+        ZERO,
+        n=sum(parts) if events else len(parts),
+        total=sum(amounts),
+        key=key % 2**64,
+        persons=len(parts) if money or events else None,
+        top1=max(parts) if events else amounts[0],
+        top2=sorted(parts)[-2] if events else amounts[1],
+    )
+    table = SUMS if money else replace(TABLE, measure=Measure.EVENTS)
+    shown = judge(rules.read(POLICIES[policy]), table, cell, b"s" * 32)
+    if not shown.seen:
+        return
+    divisor = 100 if money else 1
+    low, high = reach(POLICIES[policy])(shown.value / divisor)
+
+    assert low <= raw(table, cell) / divisor <= high
+
+
+def test_bounds_of_shares_under_every_policy() -> None:
+    """60 and 40: ± 5 counts, six times as much events, or money that one may have."""
+    spans = {
+        name: next(
+            (one.low, one.high)
+            for one in derived(pair(60, 40), noise=reach(POLICIES[name]))
+        )
+        for name in "CENS"
+    }
+
+    assert spans["C"] == (55.0, 65.0)
+    assert spans["N"] == (60.0, 60.0)
+    assert spans["E"][0] < spans["C"][0] < spans["C"][1] < spans["E"][1]
+    assert 0 < spans["S"][0] < spans["E"][0]
+    assert spans["E"][1] < spans["S"][1] < 100

@@ -141,7 +141,7 @@ def _derived(
         for one in series
         for o in one.observations
     ]
-    noise = bound(catalogue, table) or 0
+    noise = gender.reach(catalogue.policies[table.policy])
     found: dict[tuple[tuple[str, ...], str], dict[str, gender.Derived]] = {}
     for one in gender.derived(listed, noise=noise):
         place = ((one.of.area, *one.of.dimensions), one.of.period)
