@@ -25,7 +25,7 @@ from hub.edge.settings import Settings
 from hub.edge.staging import KINDS, OWN
 
 ALL = "all"
-_NOT_DONE = "nothing was done; repeat with --apply"
+NOT_DONE = "nothing was done; repeat with --apply"
 
 
 def create(args: argparse.Namespace, settings: Settings, out: Output) -> int:
@@ -38,7 +38,7 @@ def create(args: argparse.Namespace, settings: Settings, out: Output) -> int:
         noted(settings, out, "keys create", f"{len(missing)} keys", args.reason)
         now_ms = time.time_ns() // 1_000_000
         keyring.create(settings.home.root, catalogue, now_ms=now_ms)
-    text = f"{len(missing)} keys were made" if args.apply else _NOT_DONE
+    text = f"{len(missing)} keys were made" if args.apply else NOT_DONE
     out.result(
         {"missing": missing, "applied": bool(args.apply)},
         text if missing else "no key is missing",
@@ -68,7 +68,7 @@ def rotate(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     text = f"{wanted.names}: {wanted.phase}{after if done else ''}"
     out.result(
         {**asdict(wanted), "replaced": old, "done": done, "applied": bool(args.apply)},
-        text if args.apply else _NOT_DONE,
+        text if args.apply else NOT_DONE,
     )
     return 0
 
@@ -87,7 +87,8 @@ def _wanted(args: argparse.Namespace, settings: Settings, out: Output) -> Rotati
             if theirs and not args.member:
                 raise UsageError(f"rotate {kind}: name its member with --member")
             asked.append((kind, args.member if theirs else ""))
-    return rotation.plan(settings, enacting.in_force(settings), asked)
+    catalogue = enacting.in_force(settings)
+    return rotation.plan(settings, catalogue, asked, token=args.token)
 
 
 def _apply(
@@ -131,7 +132,7 @@ def revoke(args: argparse.Namespace, settings: Settings, out: Output) -> int:
         number = enacting.enact(settings).plan.bundle.number
     value = {"key": key_id, "kind": kind, "holder": key.member, "bundle": number}
     text = f"{key_id} is revoked; bundle {number} is in force"
-    out.result(value, text if args.apply else _NOT_DONE)
+    out.result(value, text if args.apply else NOT_DONE)
     return 0
 
 

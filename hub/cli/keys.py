@@ -2,8 +2,8 @@
 
 Rules (docs/keys.md):
 
-- ``list`` and ``impact`` look only. Every other action says what it would do and does
-  it with ``--apply``; it is noted in the trail before it is done.
+- ``list`` and ``impact`` look only. What changes keys says what it would do and does it
+  with ``--apply``; every act is noted in the trail.
 - A rotation that broke off goes on with ``kerwen keys rotate --apply``.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from hub.cli import keychange
+from hub.cli import custody, keychange
 from hub.cli.output import Output
 from hub.core.errors import UsageError
 from hub.edge import enacting, impact, keyring, keystock, rotation
@@ -42,6 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="rotate: one phase only, where workers run on other machines",
     )
+    custody.arguments(parser)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -125,4 +126,10 @@ _ACTS: dict[str, Act] = {
     "create": keychange.create,
     "rotate": keychange.rotate,
     "revoke": keychange.revoke,
+    "custodians": custody.custody,
+    "token": custody.token,
+    "unlock": custody.unlock,
+    "lock": custody.lock,
+    "backup": custody.backup,
+    "restore": custody.restore,
 }

@@ -2,8 +2,9 @@
 
 Rules:
 
-- ``keys/<principal>/``: Ed25519 keys as ``<name>-<epoch>.pem``, all else in
-  ``secrets.json``. Epochs are months, so the newest key is the last by name.
+- ``keys/<principal>/``: Ed25519 keys as ``<name>-<epoch>.pem`` (``.p11``: in a token),
+  all else in ``secrets.json``, or ``secrets.locked`` (:mod:`hub.edge.vault`).
+- Epochs are months, so the newest key is the last by name.
 - A key under way is there and unused: a signing key as ``….pem.next``, an internal key
   with its id in ``staged`` (see :mod:`hub.edge.rotation`).
 - Folders are 0700 and files 0600; a file that others may read is refused.
@@ -17,7 +18,6 @@ import binascii
 import json
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,21 +35,44 @@ from hub.core.blocks import InternalKey
 from hub.core.envelope.recipients import PrivateKey
 from hub.core.errors import InvalidError, MachineError
 from hub.core.keys import SigningKey
+from hub.edge import custodians, pkcs11, vault
+from hub.edge.secretfiles import (
+    FILE_BYTES_MAX,
+    MAKE,
+    read_text,
+    refuse_shared,
+    write_file,
+)
+from hub.edge.vault import LOCKED, Secrets
 
-MAKE = "`kerwen up` makes the keys of a hub on one machine"
+__all__ = [
+    "FILE_BYTES_MAX",
+    "MAKE",
+    "NEXT",
+    "SECRETS",
+    "SECRET_SIZE",
+    "STAGED",
+    "Folder",
+    "Secrets",
+    "read_pem",
+    "read_secrets",
+    "read_text",
+    "refuse_shared",
+    "write_file",
+    "write_pem",
+    "write_secrets",
+]
+
 SECRETS = "secrets.json"
 STAGED = "staged"
 """Kind of the entry ``arrow -> key id`` of internal keys that only read yet."""
 
+PEM = ".pem"
 NEXT = ".next"
 """Ending of a signing key's file that is made and not used yet."""
 
 SECRET_SIZE = 32
-FILE_BYTES_MAX = 16 * 1024 * 1024
 _EPOCH = re.compile(r"\d{4}-\d{2}[b-z]?")
-
-Secrets = dict[str, dict[str, Any]]
-"""Kind (seal, internal, pseudonym, disclosure, staged) -> name -> base64, or epochs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +135,9 @@ class Folder:
         """Files of the signing key called `name`, oldest epoch first."""
         found = [
             path
-            for path in self.path.glob(f"{name}-*.pem")
-            if _EPOCH.fullmatch(path.stem.removeprefix(f"{name}-"))
+            for path in self.path.glob(f"{name}-*")
+            if path.suffix in {PEM, pkcs11.ENDING}
+            and _EPOCH.fullmatch(path.stem.removeprefix(f"{name}-"))
         ]
         return sorted(found, key=lambda path: path.stem)
 
@@ -131,7 +155,16 @@ class Folder:
 
 
 def read_secrets(folder: Path) -> Secrets:
-    """Content of ``secrets.json``, empty where the principal needs none."""
+    """All secrets of a folder, empty where the principal needs none.
+
+    Raises:
+        MachineError: Some are locked.
+    """
+    return {**read_plain(folder), **_unlocked(folder)}
+
+
+def read_plain(folder: Path) -> Secrets:
+    """Content of ``secrets.json``: what needs no unlocking."""
     path = folder / SECRETS
     if not path.exists():
         return {}
@@ -147,8 +180,20 @@ def read_secrets(folder: Path) -> Secrets:
     return content
 
 
+def _unlocked(folder: Path) -> Secrets:
+    found = vault.read(folder)
+    return {} if found is None else found.open(custodians.key_of(folder, found))
+
+
 def write_secrets(folder: Path, secrets: Secrets) -> None:
-    """Write ``secrets.json`` where it says something else."""
+    """Write what changed, each kind where it belongs: locked kinds under their lock."""
+    found = vault.read(folder)
+    if found is not None:
+        key = custodians.key_of(folder, found)
+        locked = {kind: secrets[kind] for kind in LOCKED if kind in secrets}
+        if found.open(key) != locked:
+            vault.write(folder, locked, key, found.slots, os.urandom)
+        secrets = {kind: secrets[kind] for kind in secrets if kind not in LOCKED}
     path = folder / SECRETS
     text = json.dumps(secrets, indent=1, sort_keys=True) + "\n"
     if not path.exists() or read_text(path) != text:
@@ -156,7 +201,9 @@ def write_secrets(folder: Path, secrets: Secrets) -> None:
 
 
 def read_pem(path: Path) -> SigningKey:
-    """An Ed25519 key; its id is the file's name."""
+    """An Ed25519 key, in the file or in a token; its id is the file's name."""
+    if path.name.removesuffix(NEXT).endswith(pkcs11.ENDING):
+        return pkcs11.read_signer(path, path.name.partition(".")[0])
     refuse_shared(path)
     try:
         private = load_pem_private_key(read_text(path).encode(), password=None)
@@ -171,47 +218,8 @@ def read_pem(path: Path) -> SigningKey:
     return SigningKey(key_id=path.stem, private=private)
 
 
-def read_text(path: Path) -> str:
-    """A small text file; errors say how to mend it."""
-    try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise InvalidError(f"{path} is larger than any key file")
-        return path.read_text("utf-8")
-    except FileNotFoundError as error:
-        raise MachineError(f"{path} is missing: {MAKE}") from error
-    except PermissionError as error:
-        text = f"{path} is locked: it is not readable by this user"
-        raise MachineError(text) from error
-    except UnicodeDecodeError as error:
-        raise InvalidError(f"{path} is not UTF-8 text") from error
-
-
-def refuse_shared(path: Path) -> None:
-    """Refuse a secret that others than its owner may read."""
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except PermissionError as error:
-        text = f"{path} is locked: it is not readable by this user"
-        raise MachineError(text) from error
-    # Windows keeps rights in lists, which a mode does not show; see docs/adapters.md.
-    if os.name == "posix" and mode & 0o077:
-        raise MachineError(f"{path} is readable by others: `chmod 600 {path}`")
-
-
 def write_pem(path: Path, seed: bytes) -> None:
     """Write an Ed25519 key as PKCS#8."""
     key = Ed25519PrivateKey.from_private_bytes(seed)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_file(path, pem, 0o600)
-
-
-def write_file(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file whole; a crash leaves the old or the new content."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

@@ -62,7 +62,11 @@ class Rotation:
 
 
 def plan(
-    settings: Settings, catalogue: Catalogue, asked: Sequence[tuple[str, str]]
+    settings: Settings,
+    catalogue: Catalogue,
+    asked: Sequence[tuple[str, str]],
+    *,
+    token: bool = False,
 ) -> Rotation:
     """The rotation that would begin.
 
@@ -70,6 +74,7 @@ def plan(
         settings: Whose keys.
         catalogue: Knows the members.
         asked: Kind and member's short id ("" for the hub's own) of each key.
+        token: Signing keys are made in a token; others have to be in files.
 
     Raises:
         InvalidError: A kind that is not rotated, a member without keys here, or another
@@ -105,6 +110,7 @@ def plan(
                 key_id=epochs.following(place.stem(member), taken, now_ms),
                 member=known.member if place.member and known else HUB,
                 holders=holders,
+                token=token and place.signs,
             )
         )
     return Rotation(items=tuple(items), began_ms=now_ms)

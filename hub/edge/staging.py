@@ -19,8 +19,10 @@ from hub.core.envelope.format import SUITE_XWING
 from hub.core.envelope.recipients import generate
 from hub.core.errors import InvalidError
 from hub.core.keys import HUB, Key, Use
+from hub.edge import pkcs11
 from hub.edge.keyfiles import (
     NEXT,
+    PEM,
     SECRET_SIZE,
     STAGED,
     Folder,
@@ -56,6 +58,11 @@ class Kind:
     def member(self) -> bool:
         """Whether a member holds it."""
         return not self.holders
+
+    @property
+    def signs(self) -> bool:
+        """Whether it is an Ed25519 key."""
+        return self.use not in {None, "seal"}
 
     def stem(self, member: str) -> str:
         """What the ids of its keys begin with."""
@@ -97,12 +104,19 @@ class Item:
     Attributes:
         member: X-Road id, or HUB.
         holders: Folders under ``keys``.
+        token: A signing key is made in the token that the environment names.
     """
 
     kind: str
     key_id: str
     member: str
     holders: tuple[str, ...]
+    token: bool = False
+
+    @property
+    def file(self) -> str:
+        """What the file of a signing key is called."""
+        return self.key_id + (pkcs11.ENDING if self.token else PEM)
 
 
 def held(home: Home, holders: Collection[str]) -> set[str]:
@@ -132,8 +146,12 @@ def make(home: Home, item: Item, entropy: Entropy) -> None:
             part[item.key_id] = {"suite": key.suite, "seed": seed}
             write_secrets(folders[0].path, folders[0].secrets)
     else:
-        path = folders[0].path / f"{item.key_id}.pem"
-        if not path.exists() and not _next(path).exists():
+        path = folders[0].path / item.file
+        if path.exists() or _next(path).exists():
+            return
+        if item.token:
+            pkcs11.make_signer(pkcs11.configured(), _next(path), item.key_id)
+        else:
             write_pem(_next(path), entropy(SECRET_SIZE))
 
 
@@ -147,7 +165,7 @@ def public(home: Home, item: Item, not_before_ms: int) -> Key | None:
         half = folder.seals()[item.key_id].public()
         raw, suite = half.raw, half.suite
     else:
-        path = folder.path / f"{item.key_id}.pem"
+        path = folder.path / item.file
         signer = read_pem(path if path.exists() else _next(path))
         raw, suite = signer.private.public_key().public_bytes_raw(), 0
     return Key(
@@ -173,7 +191,7 @@ def use(home: Home, item: Item) -> None:
                     del folder.secrets[STAGED]
                 write_secrets(folder.path, folder.secrets)
     elif kind.use != "seal":
-        path = home.keys / item.holders[0] / f"{item.key_id}.pem"
+        path = home.keys / item.holders[0] / item.file
         if not path.exists():
             _next(path).rename(path)
 

@@ -167,8 +167,8 @@ def test_batches_were_sealed_and_signed_with_both_keys(story: Story) -> None:
 
 
 def test_workers_started_again_with_the_new_keys(story: Story) -> None:
-    """Each of the four, once or twice: to hold, and to use."""
-    assert all(number in (1, 2) for number in story.restarts.values())
+    """Each of the four, by itself."""
+    assert all(number >= 1 for number in story.restarts.values())
 
 
 def test_a_replaced_key_was_revoked(story: Story) -> None:

@@ -1,0 +1,95 @@
+"""Backups of keys: made by nobody in particular, read back by two custodians."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hub.core.errors import InvalidError, MachineError
+from hub.edge import custodians, keylocks, keyring
+from hub.edge.files import read_catalogue
+
+NOW_MS = 1_794_700_000_000
+CUSTODY = custodians.split(os.urandom)
+OTHER = custodians.split(os.urandom)
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home under custody."""
+    root = tmp_path_factory.mktemp("locked")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERWEN_UNLOCKED", str(root / "memory"))
+        keyring.create(root, read_catalogue(), now_ms=NOW_MS)
+        keylocks.lock(root, CUSTODY, now_ms=NOW_MS)
+    return root
+
+
+@pytest.fixture
+def home(tmp_path: Path, locked: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, shut."""
+    monkeypatch.setenv("KERWEN_UNLOCKED", str(tmp_path / "memory"))
+    shutil.copytree(locked / "keys", tmp_path / "home" / "keys")
+    return tmp_path / "home"
+
+
+def files(home: Path) -> dict[str, tuple[bytes, int]]:
+    """Every key file with its content and rights."""
+    return {
+        str(path.relative_to(home)): (path.read_bytes(), path.stat().st_mode)
+        for path in (home / "keys").rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_backup_brings_every_file_back(home: Path, tmp_path: Path) -> None:
+    """Made while everything is shut; the same bytes and rights."""
+    content = keylocks.backup(home)
+
+    number = keylocks.restore(tmp_path / "new", content, CUSTODY)
+
+    assert files(tmp_path / "new") == files(home)
+    assert number == len(files(home))
+    keylocks.unlock(tmp_path / "new", CUSTODY)
+    keyring.intake(tmp_path / "new")
+
+
+def test_a_backup_shows_nothing(home: Path) -> None:
+    """Not even which keys there are."""
+    content = keylocks.backup(home)
+
+    pem = (home / "keys" / "control" / "control-2026-11.pem").read_bytes()
+    assert pem[30:60] not in content
+    assert b"sms" not in content
+
+
+def test_a_home_without_custodians_has_no_backup(tmp_path: Path) -> None:
+    """Nobody could be trusted to read it back; development shares are nobody."""
+    keyring.create(tmp_path, read_catalogue(), now_ms=NOW_MS)
+    with pytest.raises(MachineError, match="kerwen keys custodians"):
+        keylocks.backup(tmp_path)
+    keylocks.develop(tmp_path, NOW_MS)
+    with pytest.raises(MachineError, match="kerwen keys custodians"):
+        keylocks.backup(tmp_path)
+
+
+def test_what_cannot_be_restored_is_said(home: Path, tmp_path: Path) -> None:
+    """Other custodians, damage, a cut, another file, keys that are there."""
+    content = keylocks.backup(home)
+    flipped = content[:-1] + bytes([content[-1] ^ 1])
+    new = tmp_path / "new"
+
+    with pytest.raises(InvalidError, match="these shares are of"):
+        keylocks.restore(new, content, OTHER)
+    with pytest.raises(InvalidError, match="is damaged"):
+        keylocks.restore(new, flipped, CUSTODY)
+    with pytest.raises(InvalidError, match="cut short"):
+        keylocks.restore(new, content[:100], CUSTODY)
+    with pytest.raises(InvalidError, match="no backup"):
+        keylocks.restore(new, b"x" + content, CUSTODY)
+    assert not new.exists()
+    with pytest.raises(MachineError, match="empty home only"):
+        keylocks.restore(home, content, CUSTODY)
