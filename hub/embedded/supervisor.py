@@ -24,7 +24,7 @@ from typing import Self
 from hub.core import access
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import HubError, MachineError
-from hub.edge import enacting, keymaking, keyring
+from hub.edge import enacting, keylocks, keymaking, keyring
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Settings
 from hub.embedded import pki, ports, report
@@ -165,7 +165,10 @@ class Supervisor:
         theirs = keymaking.held_elsewhere(self.home.root)
         ours = [one for one in access.principals(catalogue) if one not in theirs]
         pki.issue(self.home, ours)
+        new = not (self.home.keys / "registry.json").exists()
         keyring.create(self.home.root, catalogue, now_ms=_now_ms())
+        if new:
+            keylocks.develop(self.home.root, _now_ms())
         self._start_broker()
         self._say("starting")
         self._prepare_topics()

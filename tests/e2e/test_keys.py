@@ -29,7 +29,7 @@ from hub.trials.sample.write import write
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-PERSONS = 300
+PERSONS = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
