@@ -1,7 +1,8 @@
 """The operators' dashboards: ``dashboards/*.json`` are made from ``boards.toml``.
 
 ``python deploy/grafana/boards.py`` (part of ``make docs``) writes them; a test keeps
-them equal, checks that every metric is declared and has Prometheus read every expression.
+them equal, checks that every metric is declared, and has Prometheus read each
+expression.
 """
 
 from __future__ import annotations

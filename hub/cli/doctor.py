@@ -14,13 +14,14 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 
-from hub.cli import agreements, cuts, late, publishing, reach, shelves
+from hub.cli import agreements, cuts, diagnostics, late, publishing, reach, shelves
 from hub.cli.findings import RESTART, Finding, of_hub
 from hub.cli.ministry import check_member
 from hub.cli.output import Output
@@ -52,15 +53,24 @@ _KEYS: dict[str, Callable[[Path], object]] = {
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
     parser.add_argument("--member", help="only a ministry's own machine, e.g. sms")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="FILE",
+        help="write a zip that may be sent to whoever helps: no data, no key, no name",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Look; 1 with findings."""
     settings = from_environment()
     member = args.member
-    found = list(look(settings) if member is None else look_at(settings, member))
+    # What asks the brokers and what reads files do not wait for each other.
+    with ThreadPoolExecutor(1) as pool:
+        asked = None if member is not None else pool.submit(_reach, settings)
+        found = list(look(settings) if member is None else look_at(settings, member))
+        reached = asked.result() if asked is not None else None
     lines = [one.text() for one in found]
-    reached = None if member is not None else _reach(settings)
     if reached is not None:
         found += reached.findings
         lines += [one.text() for one in reached.findings]
@@ -68,10 +78,15 @@ def run(args: argparse.Namespace, out: Output) -> int:
             f"logs: {reached.whole} partitions are whole, {reached.kept} go on from "
             "their oldest checkpoint"
         )
+    bundle: dict[str, object] = {}
+    if args.bundle is not None:
+        parts = diagnostics.write(args.bundle, settings, found)
+        lines.append(f"{len(parts)} texts in {args.bundle}: read them before you send")
+        bundle = {"bundle": str(args.bundle), "parts": parts}
     if not found:
         lines.insert(0, f"nothing is wrong in {settings.home.root}")
     reach_said = reached and {"whole": reached.whole, "kept": reached.kept}
-    value = {"findings": [asdict(one) for one in found], "logs": reach_said}
+    value = {"findings": [asdict(one) for one in found], "logs": reach_said, **bundle}
     out.result(value, "\n".join(lines))
     return 1 if found else 0
 

@@ -17,6 +17,8 @@ from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import daemon
 
 _WATCH_SECONDS = 1.0
+_SHOWN = 8
+"""Findings above the table; more do not fit on a screen with it."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,13 +41,20 @@ def run(args: argparse.Namespace, out: Output) -> int:
     code = 0
     with suppress(KeyboardInterrupt):
         while True:
-            out.console.clear()
-            code = _show(settings, out, partitions=args.partitions)
+            # What is gone is worth watching too: it may come back.
+            try:
+                code = _show(settings, out, partitions=args.partitions, clear=True)
+            except MachineError as error:
+                out.console.clear()
+                out.say(str(error))
+                code = 3
             time.sleep(_WATCH_SECONDS)
     return code
 
 
-def _show(settings: Settings, out: Output, *, partitions: bool) -> int:
+def _show(
+    settings: Settings, out: Output, *, partitions: bool, clear: bool = False
+) -> int:
     said = daemon.status(settings)
     if said is None:
         root = settings.home.root
@@ -55,6 +64,9 @@ def _show(settings: Settings, out: Output, *, partitions: bool) -> int:
     content["cuts"] = cuts.lines(said, now_ms)
     content["findings"] += [asdict(one) for one in cuts.of_cuts(said, now_ms)]
     content["findings"] += _late(settings)
+    if clear:
+        out.console.clear()
+    _headline(content, out)
     _tables(content, out, partitions=partitions)
     out.result(content)
     return 1 if content["findings"] else 0
@@ -121,6 +133,23 @@ def _process(process: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _headline(content: Mapping[str, Any], out: Output) -> None:
+    """What is wrong, before anything else: who looks has ten seconds."""
+    if out.as_json:
+        return
+    wrong = [findings.Finding(**one) for one in content["findings"]]
+    if not wrong:
+        out.console.print("nothing is wrong", style="bold green")
+        return
+    number = "one thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
+    out.console.print(f"{number} wrong", style="bold red")
+    for one in wrong[:_SHOWN]:
+        out.say(one.text())
+    if len(wrong) > _SHOWN:
+        out.say(f"and {len(wrong) - _SHOWN} more: kerwen doctor")
+    out.say("")
+
+
 def _tables(content: Mapping[str, Any], out: Output, *, partitions: bool) -> None:
     processes = content["processes"]
     out.table(
@@ -156,8 +185,6 @@ def _tables(content: Mapping[str, Any], out: Output, *, partitions: bool) -> Non
     out.say(f"gateway  {addresses['gateway'] or '-'}")
     for name, address in addresses["metrics"].items():
         out.say(f"metrics  {address} ({name})")
-    for one in content["findings"]:
-        out.say(findings.Finding(**one).text())
 
 
 def _rebuilds(processes: Iterable[Mapping[str, Any]]) -> Iterator[str]:

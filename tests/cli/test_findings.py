@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from hub.cli import doctor
+from hub.cli import doctor, status
 from hub.cli.findings import of_hub
 from hub.cli.main import main
+from hub.cli.output import Output
 from hub.cli.status import content_of
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings
@@ -112,6 +113,33 @@ def test_status_adds_up_partitions_and_names_addresses() -> None:
     assert found["addresses"]["bootstrap"] == "127.0.0.1:9092"
     assert found["addresses"]["gateway"] is None
     assert set(found["addresses"]["metrics"]) == {"dedupe-0", "kafka"}
+
+
+def test_what_is_wrong_stands_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who looks at a screen for ten seconds reads its first lines."""
+    faults = [FAULTS[name][0]["workers"][0] for name in ("down", "silent", "gap")]
+    status._headline(content_of(hub(*faults), HOME), Output(as_json=False))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "3 things are wrong"
+    assert lines[1].startswith("worker down: dedupe-0 ended with code 70")
+    assert lines[2].startswith("  mend: ")
+
+    many = [FAULTS["down"][0]["workers"][0]] * 20
+    status._headline(content_of(hub(*many), HOME), Output(as_json=False))
+    assert "and 12 more: kerwen doctor" in capsys.readouterr().out
+    status._headline(content_of(hub(process(partition())), HOME), Output(as_json=False))
+    assert capsys.readouterr().out == "nothing is wrong\n"
+
+
+def test_a_worker_without_room_or_time_is_not_ready() -> None:
+    """Its cause is named, not only that it is not ready."""
+    for says, word in (
+        ({"disk_free_bytes": 1 << 20}, "1 MB of disk left"),
+        ({"clock_behind_seconds": 9.0}, "clock 9 s behind"),
+    ):
+        ill = process(says={**NOT_READY, "opening": [], **says})
+        [found] = of_hub(hub(ill), HOME)
+        assert word in found.cause
 
 
 def test_doctor_finds_that_nothing_runs(
