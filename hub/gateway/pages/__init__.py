@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from hub.gateway.pages import files, freshness, overview, table
+from hub.gateway.pages import files, freshness, overview, pictures, table
 from hub.gateway.pages.render import environment
 from hub.gateway.pages.texts import texts, themes
 
@@ -22,5 +22,5 @@ def install(app: FastAPI) -> None:
     texts()
     themes()
     environment()
-    for one in (overview, table, freshness, files):
+    for one in (overview, table, pictures, freshness, files):
         app.include_router(one.router)

@@ -18,7 +18,6 @@ from hub.gateway import web
 from hub.gateway.pages import render
 
 router = APIRouter(include_in_schema=False)
-FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @render.told
@@ -34,7 +33,7 @@ async def file(request: Request) -> Response:
     answer = await web.answer(request, asked, found[0].read_bytes)
     if answer is None:
         raise nothing("no such file is here")
-    answer.headers["Cache-Control"] = FOR_EVER
+    answer.headers["Cache-Control"] = render.FOR_EVER
     return answer
 
 

@@ -4,8 +4,8 @@ Rules (docs/dashboard.md, "Table"):
 
 - A row is a place at a period; its columns are the sexes, all that are published.
 - What is not shown is said in words, with its reason; a blank cell does not exist.
-- Share of women, gap and parity are those of :mod:`hub.core.gender`, with bounds where
-  the policy's noise has a bound in units of the figure.
+- Share of women, gap and parity are those of :mod:`hub.core.gender`, with the bounds
+  that the policy of the table leaves them.
 """
 
 from __future__ import annotations

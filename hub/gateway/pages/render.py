@@ -40,6 +40,7 @@ CLOSED = {"Content-Security-Policy": _POLICY + "'none'"}
 FRAMED = {"Content-Security-Policy": _POLICY + "*"}
 NAMES = {"en": "English", "ru": "Русский", "tk": "Türkmençe"}
 STATIC = FOLDER / "static"
+FOR_EVER = "public, max-age=31536000, immutable"
 _TIME = dt.timezone(dt.timedelta(milliseconds=OFFSET_MS))
 
 Page = Callable[[Request], Awaitable[Response]]
@@ -146,7 +147,7 @@ async def page(
     asked = web.Asked(
         words=(
             *(version, web.gateway_of(request).catalogue.digest.hex(), template),
-            *(request.url.path, request.url.query, str(today()), _build()),
+            *(request.url.path, request.url.query, str(today()), build()),
         ),
         content_type=HTML,
         changed_ms=0 if changed_ms == 0 else max(changed_ms, _day_ms()),
@@ -171,11 +172,11 @@ def _day_ms() -> int:
 
 
 @cache
-def _build() -> str:
+def build() -> str:
     """Changes with everything a page is made of."""
     digest = hashlib.sha256()
-    for folder in ("templates", "texts", "static"):
-        for path in sorted((FOLDER / folder).iterdir()):
+    for path in sorted(FOLDER.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 

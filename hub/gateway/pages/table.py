@@ -22,7 +22,7 @@ from hub.core.sdmx.refusal import nothing, shown
 from hub.gateway import web
 from hub.gateway.doors import PUBLIC
 from hub.gateway.gateway import Gateway
-from hub.gateway.pages import changes, facts, grid, render
+from hub.gateway.pages import bundle, changes, charts, facts, grid, render
 from hub.gateway.pages.grid import Row
 from hub.gateway.pages.texts import Words
 from hub.gateway.pages.view import View, read
@@ -61,6 +61,7 @@ async def table_page(request: Request) -> Response:
             **render.frame(request, words, ""),
             **_shared(gateway, view, words),
             "may": may,
+            "here": str(request.base_url).rstrip("/"),
             **(_PARTS[view.tab](gateway, view, words) if may else {}),
             **(_about(gateway, view, words) if not may else {}),
         }
@@ -180,19 +181,20 @@ def _data(gateway: Gateway, view: View, words: Words) -> Mapping[str, Any]:
     compares = grid.compares(gateway.catalogue, view.table)
     gaps = compares and view.view == "gap"
     labels = gateway.catalogue.codelists["CL_VINTAGE"].codes
-    bound = grid.bound(gateway.catalogue, view.table)
     return {
         "rows": lines(view, words, some, labels),
         "sexes": grid.sexes(view.table, found),
         "compares": compares,
         "gaps": gaps,
-        "gap_note": words("table.gap_note" if bound else "table.gap_note_plain"),
         "first": first + 1,
         "last": first + len(some),
         "count": len(found),
         "noise": noise(gateway, view.table, words),
         "inside": facts.entry(gateway, view.table).inside,
         "files": _files(view),
+        "chart": charts.chart(gateway.catalogue, view, found, words),
+        "version": view.state.version,
+        "library": bundle.url(),
     }
 
 

@@ -24,6 +24,77 @@
     contrast(on);
   });
 
+  // Moments on a line: the same choice as the list, which stays for whoever has no script.
+  const slide = () => {
+    for (const form of document.querySelectorAll("form.timebar")) {
+      const list = form.querySelector("select");
+      if (form.querySelector(".slider")) continue;
+      const bar = document.createElement("input");
+      const text = document.createElement("output");
+      const both = document.createElement("div");
+      Object.assign(bar, { type: "range", min: 0, max: list.length - 1, step: 1 });
+      bar.value = list.selectedIndex;
+      bar.id = list.id;
+      list.removeAttribute("id");
+      both.className = "slider";
+      both.append(bar, text);
+      const say = () => {
+        text.textContent = list.options[bar.value].text;
+        bar.setAttribute("aria-valuetext", text.textContent);
+      };
+      bar.addEventListener("input", say);
+      bar.addEventListener("change", () => { list.selectedIndex = bar.value; form.submit(); });
+      say();
+      list.hidden = true;
+      form.querySelector("button").hidden = true;
+      list.after(both);
+    }
+  };
+
+  // The chart as a thing to explore; the library is loaded only for whoever wants it.
+  const load = (url) => new Promise((done, failed) => {
+    if (window.vegaEmbed) { done(); return; }
+    const script = document.createElement("script");
+    Object.assign(script, { src: url, onload: done, onerror: failed });
+    document.head.append(script);
+  });
+  const draw = async (button) => {
+    const figure = button.closest("section").querySelector("figure.chart");
+    const name = button.textContent;
+    button.disabled = true;
+    button.textContent = button.dataset.loading;
+    try {
+      const small = matchMedia("(max-width: 44rem)").matches ? "&size=small" : "";
+      const [answer] = await Promise.all([
+        fetch(button.dataset.chart + small), load(button.dataset.library),
+      ]);
+      const spec = await answer.json();
+      const place = document.createElement("div");
+      place.className = "drawn";
+      const picture = figure.querySelector("picture");
+      spec.description = picture.querySelector("img").alt;
+      picture.after(place);
+      await window.vegaEmbed(place, spec, {
+        ast: true, actions: false, defaultStyle: false, renderer: "canvas",
+        tooltip: { disableDefaultStyle: true },
+      });
+      picture.hidden = true;
+      button.hidden = true;
+    } catch {
+      button.textContent = name;
+      button.disabled = false;
+      news.textContent = button.dataset.failed;
+    }
+  };
+  const enhance = () => {
+    slide();
+    for (const one of document.querySelectorAll("button.live")) one.hidden = false;
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button.live");
+    if (button) draw(button);
+  });
+
   // A new release: the content of the page is asked for again and put in its place.
   const news = document.querySelector(".news");
   const refresh = async () => {
@@ -37,10 +108,11 @@
     here.replaceChildren(...there.childNodes);
     const picker = here.querySelector("details.picker");
     if (picker && open) picker.open = true;
+    enhance();
     news.textContent = document.body.dataset.liveText;
     setTimeout(() => { news.textContent = ""; }, 8000);
-    document.dispatchEvent(new Event("kerwen:fresh"));
   };
+  enhance();
   const wanted = (document.body.dataset.live || "").trim();
   if (wanted && "EventSource" in window) {
     let due = 0;
