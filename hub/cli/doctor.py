@@ -21,7 +21,17 @@ from pathlib import Path
 
 from cryptography import x509
 
-from hub.cli import agreements, cuts, diagnostics, late, publishing, reach, shelves
+from hub.cli import (
+    agreements,
+    brokers,
+    cuts,
+    diagnostics,
+    late,
+    publishing,
+    reach,
+    shelves,
+    stores,
+)
 from hub.cli.findings import RESTART, Finding, of_hub
 from hub.cli.ministry import check_member
 from hub.cli.output import Output
@@ -121,6 +131,8 @@ def look(settings: Settings) -> Iterator[Finding]:
     if catalogue is not None:
         yield from _bundles(settings)
     yield from _certificates(home, datetime.now(UTC))
+    yield from stores.of_stores(settings)
+    yield from brokers.of_brokers(settings)
     yield from _spools(home)
     if catalogue is not None:
         yield from agreements.of_agreements(home, catalogue, datetime.now(UTC).date())
@@ -217,7 +229,8 @@ def _keys(home: Home, catalogue: Catalogue | None) -> Iterator[Finding]:
         try:
             attempt()
         except HubError as error:
-            yield Finding(what="keys", cause=str(error), command=RESTART)
+            command = stores.key_mend(error, home)
+            yield Finding(what="keys", cause=str(error), command=command)
 
 
 def _certificates(home: Home, now: datetime, names: str = "*.pem") -> Iterator[Finding]:
@@ -266,9 +279,9 @@ def _spools(home: Home, names: str = "*.sqlite") -> Iterator[Finding]:
                 refused = ledger.count(spool, State.REFUSED)
         except HubError as error:
             yield Finding(
-                what="spool",
+                what="spool unreadable",
                 cause=str(error),
-                command=f"kerwen publish --member {member}",
+                command=stores.restoring(path, home),
             )
             continue
         if waiting:

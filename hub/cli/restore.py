@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="one file over what is there, e.g. keys/intake/secrets.json",
+        help="a file or folder over what is there, e.g. keys/intake/secrets.json",
     )
 
 

@@ -57,13 +57,8 @@ def apply(
         RetriableError: the broker did not do what was asked.
     """
     wanted = {_entry(acl) for acl in acls(catalogue, revoked)}
-    ours = set(principals(catalogue))
     try:
-        present, _ = client.describe_acls(_EVERYTHING)
-        missing = [entry for entry in wanted if entry not in set(present)]
-        surplus = [
-            entry for entry in present if entry not in wanted and _in_sight(entry, ours)
-        ]
+        missing, surplus = _differing(client, catalogue, wanted)
         if missing:
             failed = client.create_acls(missing)["failed"]
             if failed:
@@ -75,6 +70,35 @@ def apply(
     except KafkaError as error:
         raise RetriableError(f"permissions cannot be set: {error}") from error
     return tuple(sorted(map(_text, missing))), tuple(sorted(map(_text, surplus)))
+
+
+def differing(
+    client: KafkaAdminClient, catalogue: Catalogue, revoked: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
+    """What :func:`apply` would add and remove; changes nothing.
+
+    Raises:
+        RetriableError: the broker did not answer.
+    """
+    wanted = {_entry(acl) for acl in acls(catalogue, revoked)}
+    try:
+        missing, surplus = _differing(client, catalogue, wanted)
+    except KafkaError as error:
+        raise RetriableError(f"permissions cannot be asked for: {error}") from error
+    return sorted(map(_text, missing)), sorted(map(_text, surplus))
+
+
+def _differing(
+    client: KafkaAdminClient, catalogue: Catalogue, wanted: set[ACL]
+) -> tuple[list[ACL], list[ACL]]:
+    ours = set(principals(catalogue))
+    present, _ = client.describe_acls(_EVERYTHING)
+    held = set(present)
+    missing = [entry for entry in wanted if entry not in held]
+    surplus = [
+        entry for entry in present if entry not in wanted and _in_sight(entry, ours)
+    ]
+    return missing, surplus
 
 
 def _wait_in_force(

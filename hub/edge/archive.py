@@ -13,6 +13,7 @@ Rules (docs/recovery.md):
 from __future__ import annotations
 
 import base64
+import fnmatch
 import hashlib
 import io
 import json
@@ -123,8 +124,9 @@ def restore(
         source: The archive.
         root: The home.
         key: The recovery key.
-        only: Names of single files to bring back over what is there, which is kept
-            beside as ``<name>.old``; empty: everything, into an empty home.
+        only: Files or folders to bring back over what is there, as names or patterns;
+            what was there is kept beside as ``<name>.old``. Empty: everything, into an
+            empty home.
 
     Raises:
         EnvelopeError: It was sealed for another key.
@@ -132,6 +134,7 @@ def restore(
     """
     about: dict[str, Any] = {}
     found: list[str] = []
+    asked: set[str] = set()
     try:
         with source.open("rb") as file:
             opener = _Opener(file, key, source)
@@ -143,17 +146,27 @@ def restore(
                         raise InvalidError(f"{source}: {one.name} is no plain file")
                     if one.name == "backup.json":
                         about = json.loads(content.read())
-                    elif not only or one.name in only:
+                    elif not only or (named := _named(one.name, only)):
                         _bring(root, one, content, replace=bool(only))
                         found.append(one.name)
+                        asked |= named if only else set()
             while reader.read(CHUNK_BYTES):  # up to the mark of the last chunk
                 pass
     except (OSError, tarfile.TarError, ValueError) as error:
         raise InvalidError(f"{source}: not a whole archive ({error})") from error
-    missing = sorted({*only} - {*found})
+    missing = sorted({*only} - asked)
     if missing:
         raise InvalidError(f"{source} holds no {missing[0]}")
     return about, found
+
+
+def _named(name: str, only: Collection[str]) -> set[str]:
+    """What of `only` a file's name is meant by."""
+    return {
+        one
+        for one in only
+        if fnmatch.fnmatchcase(name, one) or name.startswith(f"{one}/")
+    }
 
 
 def _bring(root: Path, one: tarfile.TarInfo, content: Any, *, replace: bool) -> None:

@@ -93,6 +93,11 @@ def kept(shelf: Path) -> list[Checkpoint]:
     return [one for one in found if one is not None]
 
 
+def whole(folder: Path) -> bool:
+    """Whether the checkpoint in a folder is as it was taken."""
+    return _read(folder) is not None
+
+
 def restore(checkpoint: Checkpoint, folder: Path) -> None:
     """Put a checkpoint in the place of a state that does not exist.
 

@@ -209,7 +209,10 @@ def read_pem(path: Path) -> SigningKey:
         private = load_pem_private_key(read_text(path).encode(), password=None)
     except TypeError as error:
         # How the library says that a key is encrypted and no password was given.
-        text = f"{path} is locked: unlock it with `openssl pkey -in {path}`"
+        text = (
+            f"{path} is locked: `openssl pkey -in {path} -out {path}.open && "
+            f"mv {path}.open {path}` unlocks it"
+        )
         raise MachineError(text) from error
     except ValueError as error:
         raise InvalidError(f"{path} is no private key in PEM") from error

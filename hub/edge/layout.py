@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -21,6 +22,41 @@ from kafka.errors import KafkaError
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import LogError, RetriableError
 from hub.core.topics import Topic, topics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How the brokers' topics differ from the catalogue's.
+
+    Attributes:
+        missing: Topics that are not there.
+        changed: Topics with other settings.
+        counts: Topics with another number of partitions.
+    """
+
+    missing: tuple[str, ...]
+    changed: tuple[str, ...]
+    counts: tuple[str, ...]
+
+
+def look(client: KafkaAdminClient, catalogue: Catalogue) -> Layout:
+    """What :func:`create` would find; changes nothing.
+
+    Raises:
+        RetriableError: the broker did not answer.
+    """
+    wanted = topics(catalogue)
+    try:
+        present = _present(client)
+        here = [topic for topic in wanted if topic.name in present]
+        differing = _differing(client, here)
+    except KafkaError as error:
+        raise RetriableError(f"topics cannot be described: {error}") from error
+    return Layout(
+        missing=tuple(one.name for one in wanted if one.name not in present),
+        changed=tuple(topic.name for topic in differing),
+        counts=tuple(one.name for one in here if present[one.name] != one.partitions),
+    )
 
 
 def create(
@@ -34,10 +70,7 @@ def create(
     """
     wanted = topics(catalogue)
     try:
-        present = {
-            topic["name"]: len(topic["partitions"])
-            for topic in client.describe_topics()
-        }
+        present = _present(client)
         _compare(wanted, present)
         missing = [topic for topic in wanted if topic.name not in present]
         changed = _settle(client, [one for one in wanted if one.name in present])
@@ -49,6 +82,13 @@ def create(
     except KafkaError as error:
         raise RetriableError(f"topics cannot be made: {error}") from error
     return tuple(topic.name for topic in missing), changed
+
+
+def _present(client: KafkaAdminClient) -> dict[str, int]:
+    """Topics that are there, and how many partitions each has."""
+    return {
+        topic["name"]: len(topic["partitions"]) for topic in client.describe_topics()
+    }
 
 
 def _request(topic: Topic, replication: int) -> dict[str, Any]:
@@ -72,8 +112,21 @@ def _compare(wanted: Iterable[Topic], present: Mapping[str, int]) -> None:
 
 def _settle(client: KafkaAdminClient, present: list[Topic]) -> tuple[str, ...]:
     """Set what is set otherwise; which topics that were."""
+    differing = _differing(client, present)
+    if differing:
+        client.alter_configs(
+            [
+                ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config)
+                for topic in differing
+            ]
+        )
+    return tuple(topic.name for topic in differing)
+
+
+def _differing(client: KafkaAdminClient, present: list[Topic]) -> list[Topic]:
+    """Topics that are set otherwise."""
     if not present:
-        return ()
+        return []
     said = client.describe_configs(
         [
             ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config)
@@ -87,7 +140,7 @@ def _settle(client: KafkaAdminClient, present: list[Topic]) -> tuple[str, ...]:
             raise RetriableError(
                 f"topic {topic.name} is being deleted; run the same command again"
             )
-    differing = [
+    return [
         topic
         for topic in present
         if any(
@@ -95,14 +148,6 @@ def _settle(client: KafkaAdminClient, present: list[Topic]) -> tuple[str, ...]:
             for key, value in topic.config.items()
         )
     ]
-    if differing:
-        client.alter_configs(
-            [
-                ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config)
-                for topic in differing
-            ]
-        )
-    return tuple(topic.name for topic in differing)
 
 
 def identities(client: KafkaAdminClient, names: Iterable[str]) -> dict[str, bytes]:

@@ -26,7 +26,7 @@ from hub.core.catalogue.model import Catalogue
 from hub.core.errors import HubError, MachineError
 from hub.edge import enacting, keylocks, keymaking, keyring
 from hub.edge.files import read_catalogue
-from hub.edge.settings import Settings
+from hub.edge.settings import Home, Settings
 from hub.embedded import pki, ports, report
 from hub.embedded.kafka import Kafka
 from hub.embedded.keeping import Backoff, Kept
@@ -161,14 +161,7 @@ class Supervisor:
     def _begin(self) -> None:
         self._say("starting")
         catalogue = self._catalogue or read_catalogue(self._given.catalogue)
-        # Who made its own keys keeps them: no other speaks with its name.
-        theirs = keymaking.held_elsewhere(self.home.root)
-        ours = [one for one in access.principals(catalogue) if one not in theirs]
-        pki.issue(self.home, ours)
-        new = not (self.home.keys / "registry.json").exists()
-        keyring.create(self.home.root, catalogue, now_ms=_now_ms())
-        if new:
-            keylocks.develop(self.home.root, _now_ms())
+        equip(self.home, catalogue)
         self._start_broker()
         self._say("starting")
         self._prepare_topics()
@@ -299,6 +292,18 @@ class Supervisor:
         self._report.write(
             state, self._broker, self.kept, broker_restarts=self._broker_restarts
         )
+
+
+def equip(home: Home, catalogue: Catalogue) -> None:
+    """Make the certificates and keys that a home lacks."""
+    # Who made its own keys keeps them: no other speaks with its name.
+    theirs = keymaking.held_elsewhere(home.root)
+    ours = [one for one in access.principals(catalogue) if one not in theirs]
+    pki.issue(home, ours)
+    new = not (home.keys / "registry.json").exists()
+    keyring.create(home.root, catalogue, now_ms=_now_ms())
+    if new:
+        keylocks.develop(home.root, _now_ms())
 
 
 def _stop_together(group: list[Kept]) -> None:
