@@ -18,7 +18,16 @@ from hub.cli.output import Output
 from hub.core.errors import HubError, InvalidError, MachineError, UsageError
 from hub.core.keys import HUB
 from hub.core.messages.schemas import TOPIC_MAX
-from hub.edge import enacting, keymaking, keyring, keystock, locks, rotation, trail
+from hub.edge import (
+    destroying,
+    enacting,
+    keymaking,
+    keyring,
+    keystock,
+    locks,
+    rotation,
+    trail,
+)
 from hub.edge.files import read_catalogue
 from hub.edge.rotation import Rotation
 from hub.edge.settings import Settings
@@ -127,6 +136,8 @@ def revoke(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     if args.apply:
         rotation.keys_only(settings)
         noted(settings, out, "keys revoke", key_id, args.reason)
+        if kind == "hub":
+            destroying.note(settings, enacting.in_force(settings), key_id)
         keymaking.revoke(settings.home.root, key_id)
         # Also where it was marked before: the bundle may be what broke off.
         number = enacting.enact(settings).plan.bundle.number

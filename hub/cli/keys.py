@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from hub.cli import custody, keychange
+from hub.cli import certificates, custody, keychange, shredding
 from hub.cli.output import Output
 from hub.core.errors import UsageError
 from hub.edge import enacting, impact, keyring, keystock, rotation
@@ -43,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="rotate: one phase only, where workers run on other machines",
     )
     custody.arguments(parser)
+    shredding.arguments(parser)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -126,6 +127,10 @@ _ACTS: dict[str, Act] = {
     "create": keychange.create,
     "rotate": keychange.rotate,
     "revoke": keychange.revoke,
+    "certificates": certificates.certificates,
+    "reissue": certificates.reissue,
+    "destroy": shredding.destroy,
+    "destroyed": shredding.destroyed,
     "custodians": custody.custody,
     "token": custody.token,
     "unlock": custody.unlock,

@@ -25,10 +25,11 @@ _LOOK_SECONDS = 0.2
 
 
 def stamp(home: Home, principal: str) -> str:
-    """Digest of the key files of a principal; of what is there, if little is."""
+    """Digest of the key files of a principal, and of its certificate."""
     digest = hashlib.sha256(_LABEL)
-    folder = home.keys / principal
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    folder, certificate = home.keys / principal, home.pki / f"{principal}.pem"
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    for path in (*files, certificate):
         if path.name.startswith(".") or not path.is_file():
             continue
         try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from hub.edge.settings import Home
 
 _VALID = timedelta(days=397)
 _RENEW = timedelta(days=30)
+_CRL_VALID = timedelta(days=30)
 _SKEW = timedelta(minutes=5)  # a peer whose clock is behind still accepts us
 _SERVERS = ("broker", "gateway")
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -95,6 +96,46 @@ def read_request(principal: str, request: bytes) -> x509.CertificateSigningReque
     if not asked.is_signature_valid:
         raise InvalidError(f"the request of {principal} is not signed by its own key")
     return asked
+
+
+def reissue(home: Home, principal: str) -> None:
+    """Give a principal another key and certificate.
+
+    Raises:
+        MachineError: This home has no authority, or the principal no certificate here.
+    """
+    authority, path = _read(home.pki / "ca.key"), home.pki / f"{principal}.pem"
+    if authority is None or not path.exists():
+        missing = path if authority else home.pki / "ca.key"
+        raise MachineError(f"{missing} is missing: have your own authority issue it")
+    key, certificate = _certificate(principal, authority, datetime.now(UTC))
+    _write(path, _key_pem(key) + _cert_pem(certificate))
+
+
+def write_revocations(home: Home, revoked: Mapping[str, datetime]) -> Path:
+    """Write ``pki/revoked.crl``: serials that the authority takes back, and since when.
+
+    Raises:
+        MachineError: This home has no authority.
+    """
+    authority = _read(home.pki / "ca.key")
+    if authority is None:
+        raise MachineError(f"{home.pki / 'ca.key'} is missing: your authority signs it")
+    key, certificate = authority
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(certificate.subject)
+        .last_update(now - _SKEW)
+        .next_update(now + _CRL_VALID)
+    )
+    for serial, since in sorted(revoked.items()):
+        entry = x509.RevokedCertificateBuilder(int(serial, 16), since)
+        builder = builder.add_revoked_certificate(entry.build())
+    made = builder.sign(key, hashes.SHA256())
+    path = home.pki / "revoked.crl"
+    _write(path, made.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 _Pair = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
