@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def test_every_pod_is_hardened(manifests: list[dict[str, Any]]) -> None:
     for name, pod in pods(manifests):
         assert pod["automountServiceAccountToken"] is False, name
         assert pod["securityContext"]["runAsNonRoot"] is True, name
-        for container in pod["containers"]:
+        for container in (*pod.get("initContainers", ()), *pod["containers"]):
             context = container["securityContext"]
             assert context["readOnlyRootFilesystem"] is True, name
             assert context["allowPrivilegeEscalation"] is False, name
@@ -108,10 +109,101 @@ def test_everything_is_denied_first(manifests: list[dict[str, Any]]) -> None:
     assert denied == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
-def test_compose_gives_every_stage_its_own_keys() -> None:
-    """The same of the compose file, as the tool itself resolves it."""
-    text = ran("docker-compose", "-f", "docker-compose.yml", "config")
+def test_keys_are_read_by_their_owner_alone(manifests: list[dict[str, Any]]) -> None:
+    """A mounted secret is its group's as well, and such keys are refused."""
+    for name, pod in pods(manifests):
+        if name in STAGES:
+            [copying] = pod["initContainers"]
+            assert "install -m 0400" in copying["command"][-1]
+            volumes = {one["name"]: one for one in pod["volumes"]}
+            assert volumes["opened"]["emptyDir"]["medium"] == "Memory"
 
-    for stage in STAGES:
-        assert f"/keys/{stage}:/kerwen/keys/{stage}:ro" in text
-    assert text.count("no-new-privileges:true") >= len(STAGES)
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """The compose file, as the tool itself resolves it."""
+    text = ran("docker-compose", "-f", "docker-compose.yml", "config")
+    return dict(importlib.import_module("yaml").safe_load(text))
+
+
+WORKERS = {
+    "intake-0": "intake",
+    "intake-1": "intake",
+    "dedupe-0": "dedupe",
+    "aggregate-0": "aggregate",
+    "aggregate-1": "aggregate",
+    "release-0": "release",
+}
+KAFKA = ("kafka-1", "kafka-2", "kafka-3")
+BESIDE = ("topics", "gateway", "prometheus", "grafana")
+
+
+def test_compose_is_hardened(compose: dict[str, Any]) -> None:
+    """Nobody is root, writes to an image or gains a right; all is bounded."""
+    assert set(compose["services"]) == {*WORKERS, *KAFKA, *BESIDE}
+    for name, one in compose["services"].items():
+        assert one["read_only"] is True, name
+        assert one["cap_drop"] == ["ALL"], name
+        assert one["security_opt"] == ["no-new-privileges:true"], name
+        assert not one["user"].startswith("0"), name
+        assert "mem_limit" in one, name
+        assert one["logging"]["options"]["max-size"], name
+
+
+def test_every_image_is_an_argument() -> None:
+    """So that a deployment pins it by digest; the base of ours as well."""
+    text = (ROOT / "docker-compose.yml").read_text("utf-8")
+    images = re.findall(r"^ *image: (.+)$", text, re.MULTILINE)
+    assert len(images) == 4
+    assert all(re.fullmatch(r"\$\{[A-Z]+_IMAGE:-.+\}", one) for one in images)
+    assert "FROM ${PYTHON_IMAGE}" in (ROOT / "deploy/Dockerfile").read_text("utf-8")
+
+
+def test_three_brokers_keep_what_was_acknowledged(compose: dict[str, Any]) -> None:
+    """Two of three have it, and nobody who lacks it becomes the leader."""
+    for name in KAFKA:
+        said = compose["services"][name]["environment"]
+        assert said["KAFKA_DEFAULT_REPLICATION_FACTOR"] == "3"
+        assert said["KAFKA_MIN_INSYNC_REPLICAS"] == "2"
+        assert said["KAFKA_UNCLEAN_LEADER_ELECTION_ENABLE"] == "false"
+        assert said["KAFKA_SSL_CLIENT_AUTH"] == "required"
+    ids = {compose["services"][n]["environment"]["KAFKA_NODE_ID"] for n in KAFKA}
+    assert ids == {"1", "2", "3"}
+
+
+def test_a_worker_has_its_own_keys_and_state(compose: dict[str, Any]) -> None:
+    """One stage's keys, read-only; a state nobody else has; a name for good."""
+    states = set()
+    for name, stage in WORKERS.items():
+        one = compose["services"][name]
+        assert one["command"] == ["python", "-m", "agents", name]
+        mounts = [text.split(":") for text in one["volumes"]]
+        keys = [m for m in mounts if m[1].startswith("/kerwen/keys/") and len(m) > 2]
+        assert {m[1] for m in keys} == {
+            f"/kerwen/keys/{stage}",
+            "/kerwen/keys/registry.json",
+        }
+        assert {m[2] for m in keys} == {"ro"}
+        states |= {m[0] for m in mounts if m[1] == "/kerwen/state"}
+    assert len(states) == len(WORKERS)
+
+
+def test_prometheus_is_told_of_every_worker() -> None:
+    """The file of addresses and the compose file name the same."""
+    path = ROOT / "deploy/prometheus/targets/compose.json"
+    named = [
+        address for one in json.loads(path.read_text()) for address in one["targets"]
+    ]
+
+    assert sorted(named) == [f"{name}:9400" for name in sorted(WORKERS)]
+
+
+def test_services_that_serve_start_what_is_there() -> None:
+    """The gateway's module is named in all three ways to run it."""
+    for place in (
+        "docker-compose.yml",
+        "deploy/kubernetes/gateway.yaml",
+        "deploy/systemd/kerwen-gateway.service",
+    ):
+        assert "hub.gateway" in (ROOT / place).read_text("utf-8")
+    assert (ROOT / "hub/gateway/__main__.py").is_file()
