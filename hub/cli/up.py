@@ -20,7 +20,7 @@ _SINGLE = ("release",)
 """Stages that read one partition: a second worker would have nothing to do."""
 _CALENDAR = Service(name="calendar", command=("-m", "hub.cli.clock"))
 """Closes what becomes due."""
-_SPOOLS = Service(name="spools", command=("-m", "hub.publisher.exporter"))
+SPOOLS = Service(name="spools", command=("-m", "hub.publisher.exporter"))
 """Figures of the ministries' spools in this home."""
 
 
@@ -73,7 +73,7 @@ def plan_of(workers: int, port: int, *, calendar: bool = True) -> Plan:
     return Plan(
         workers={stage: 1 if stage in _SINGLE else workers for stage in STAGES},
         port=port,
-        services=(_SPOOLS, *((_CALENDAR,) if calendar else ()), *gateways()),
+        services=(SPOOLS, *((_CALENDAR,) if calendar else ()), *gateways()),
     )
 
 
