@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from hub.cli import calculations, framework
+from hub.cli import calculations, framework, taking
 from hub.cli.output import Output
 from hub.core.catalogue import lint
 from hub.core.catalogue.model import Catalogue
@@ -19,7 +20,7 @@ from hub.edge.settings import from_environment
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the verb takes."""
-    actions = ("list", "check", "docs", "gender", "calculate")
+    actions = ("list", "check", "plan", "apply", "docs", "gender", "calculate")
     parser.add_argument("action", choices=actions)
     parser.add_argument(
         "indicator", nargs="?", help="calculate: which, for example 10.7.2"
@@ -50,9 +51,18 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.indicator is not None:
         raise UsageError(f"catalogue {args.action} takes no {args.indicator}")
     settings = from_environment()
-    catalogue = read_catalogue(args.folder or settings.catalogue)
+    if args.folder is not None:
+        settings = replace(settings, catalogue=args.folder)
+    if args.action in {"plan", "apply"}:
+        return taking.run(args.action, settings, out)
+    catalogue = read_catalogue(settings.catalogue)
     if args.action == "gender":
         return framework.run(settings, catalogue, out)
+    return _declared(args, catalogue, out)
+
+
+def _declared(args: argparse.Namespace, catalogue: Catalogue, out: Output) -> int:
+    """What needs nothing but the catalogue."""
     if args.action == "list":
         _list(catalogue, out)
         return 0

@@ -6,8 +6,10 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from hub.cli import taking
+from hub.cli.output import Output
 from hub.client import latest, observations, wait_for
 from hub.core.catalogue.model import Catalogue
 from hub.core.observation import Observation
 from hub.edge import control
+from hub.edge.files import catalogue_folder, read_catalogue
 from hub.edge.settings import Home, Settings
 from hub.edge.state import Budget, open_state
 from hub.embedded.plan import Plan
@@ -29,6 +34,9 @@ from hub.trials.sample.write import Truth, write
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 PERSONS = 1_500
+NEW = ("PRM_NEW", "STK_BIRTH")
+"""Tables that are added after the first cut: of events and of whole persons."""
+
 IDENTIFIERS = (
     "record_id",
     "personal_no",
@@ -59,13 +67,21 @@ class Year:
 @pytest.fixture(scope="module")
 def year(tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue) -> Year:
     """Publish while agents die, cut twice, audit both, stop the hub."""
-    settings = Settings(home=Home(root=tmp_path_factory.mktemp("year")))
+    home = Home(root=tmp_path_factory.mktemp("year"))
+    declared = home.root / "declared"
+    settings = Settings(home=home, catalogue=_without(declared, NEW))
     folder = settings.home.root / "sample"
     truth = write(folder, catalogue, persons=PERSONS, seed=11)
-    with Supervisor(settings, Plan(), catalogue=catalogue) as hub:
-        published = _publish_while_dying(hub, catalogue, folder)
-        first = _cut(hub.settings, catalogue)
-        second = _cut(hub.settings, catalogue)
+    before = read_catalogue(declared)
+    with Supervisor(settings, Plan(), catalogue=before) as hub:
+        published = _publish_while_dying(hub, before, folder)
+        first = _cut(hub.settings, before, "P")
+        for name in NEW:
+            shutil.copy(
+                catalogue_folder() / "tables" / f"{name}.toml", declared / "tables"
+            )
+        taking.apply(hub.settings, Output(as_json=True))
+        second = _cut(hub.settings, catalogue, "R")
         return Year(
             settings=hub.settings,
             truth=truth,
@@ -76,6 +92,14 @@ def year(tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue) -> Year
             killed=tuple(k.name for k in hub.kept if k.restarts),
             figures=_figures(hub.settings, catalogue),
         )
+
+
+def _without(folder: Path, tables: Sequence[str]) -> Path:
+    """A copy of the catalogue without some tables."""
+    shutil.copytree(catalogue_folder(), folder)
+    for name in tables:
+        (folder / "tables" / f"{name}.toml").unlink()
+    return folder
 
 
 def _publish_while_dying(
@@ -100,8 +124,8 @@ def _publish_while_dying(
         done.set()
 
 
-def _cut(settings: Settings, catalogue: Catalogue) -> audit.Audit:
-    marker = control.close(settings, catalogue, period="2025")
+def _cut(settings: Settings, catalogue: Catalogue, vintage: str) -> audit.Audit:
+    marker = control.close(settings, catalogue, period="2025", vintage=vintage)
     wait_for(settings, "iom", marker.marker, marker.tables, timeout=300)
     return audit.audit(settings, catalogue, marker.marker)
 
@@ -127,6 +151,14 @@ def test_every_cell_is_equal(year: Year) -> None:
     """Agents that were killed counted what one batch over the log counts."""
     assert (year.first.verdict, year.second.verdict) == ("equal", "equal")
     assert year.first.cells > 1_000
+
+
+def test_a_table_that_came_later_has_its_past(year: Year) -> None:
+    """Events and whole persons, counted from the first message on."""
+    for name in NEW:
+        in_cut = pl.col("table") == name
+        assert year.first.recounted.filter(in_cut).is_empty()
+        assert year.second.recounted.filter(in_cut).height > 10, name
 
 
 def test_an_audit_can_fail(year: Year) -> None:
@@ -164,7 +196,7 @@ def test_simple_tables_equal_the_truth(year: Year, catalogue: Catalogue) -> None
             row["n"],
             row["total"],
         )
-        for row in year.first.recounted.iter_rows(named=True)
+        for row in year.second.recounted.iter_rows(named=True)
     }
     compared = 0
     cut = {place[0] for place in counted}

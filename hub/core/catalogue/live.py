@@ -6,8 +6,8 @@ Rules:
   new one. Then it does not matter at which place of which log a stage goes over to it,
   and an audit may count the whole past under the newest.
 - New codes, texts, members, agreements, dataflows, rules of a dataflow, policies: live.
-- A new table over a dataflow that has a past is live too, but *young*: its past is not
-  in the cells yet, and it is shown as missing until they are counted anew.
+- A new table over a dataflow that has a past is live too, but *young*: the partitions
+  that did not count it are folded anew (docs/adr/0009-past.md).
 - Everything else breaks: it is begun as a new generation beside the old.
 """
 
