@@ -167,6 +167,12 @@ def _notes(before: Bundle, after: Bundle, catalogue: Catalogue) -> Iterator[str]
         if message not in before.skips.messages:
             place = f"{message.source} offset {message.offset}"
             yield f"{place} is set aside: {message.reason}"
+    for gone in after.skips.undone:
+        if gone not in before.skips.undone:
+            yield f"release {gone.marker.hex()[:8]} of {gone.table} was taken back"
+    for word in after.skips.approved:
+        if word not in before.skips.approved:
+            yield f"draft {word.marker.hex()[:8]} is approved by {word.key_id}"
     if catalogue.digest != before.catalogue.digest:
         yield "texts or rules of the catalogue"
 

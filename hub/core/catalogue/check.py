@@ -18,6 +18,7 @@ import re
 from hub.core.catalogue import lint
 from hub.core.catalogue.check_flows import check_dataflow
 from hub.core.catalogue.check_tables import check_table
+from hub.core.catalogue.dates import FILE as DATES
 from hub.core.catalogue.model import Catalogue, Codelist, Member
 from hub.core.catalogue.reading import complain, near
 from hub.core.reasons import Reason
@@ -56,6 +57,7 @@ def check(catalogue: Catalogue) -> None:
     for dataflow in catalogue.dataflows.values():
         check_dataflow(catalogue, dataflow)
     _members(catalogue)
+    _calendar(catalogue)
     for table in catalogue.tables.values():
         check_table(catalogue, table)
     lint.check(catalogue)
@@ -95,6 +97,19 @@ def _reasons(catalogue: Catalogue) -> None:
         if code not in {reason.value for reason in Reason}:
             mend = near(code, [reason.value for reason in Reason])
             complain(file, f"codes.{code}", "a reason the hub gives", code, mend)
+
+
+def _calendar(catalogue: Catalogue) -> None:
+    """Whose word is needed can sign; what repeats is there."""
+    dates = catalogue.calendar
+    signing = [one.id for one in catalogue.members.values() if one.provides]
+    if dates.approval and dates.approval not in signing:
+        expected, mend = "a member with a signing key", near(dates.approval, signing)
+        complain(DATES, "approval", expected, dates.approval, mend)
+    for name in sorted(dates.repeated - {"*"}):
+        if name not in catalogue.tables:
+            mend = near(name, catalogue.tables)
+            complain(DATES, "repeated", "tables of the catalogue", name, mend)
 
 
 def _members(catalogue: Catalogue) -> None:

@@ -93,8 +93,9 @@ class Office:
         """Why a cut may not be released; empty if it may."""
         return once.refusal(overlay, self._catalogue, self._undone, waiting.close)
 
-    def refuse(self, waiting: Waiting, reason: str) -> Send:
+    def refuse(self, waiting: Waiting, reason: str, counts: Counter[Series]) -> Send:
         """Tell the operator that nothing of a cut is published, and why."""
+        counts["cuts_refused_total", ()] += 1
         return publish.notice_send(waiting.close, self._signer, reason=reason)
 
     def draft(self, overlay: Overlay, waiting: Waiting) -> Send:
@@ -119,7 +120,7 @@ class Office:
                 " were approved; make the draft again"
             )
         if reason:
-            return [self.refuse(waiting, reason)]
+            return [self.refuse(waiting, reason, counts)]
         dated = replace(waiting.close, created_ms=at_ms)
         return self.release(overlay, replace(waiting, close=dated), counts)
 

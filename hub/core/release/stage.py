@@ -119,9 +119,10 @@ class Release:
                 break
             reason = office.refusal(overlay, waiting)
             if reason:
-                sends.append(office.refuse(waiting, reason))
+                sends.append(office.refuse(waiting, reason, counts))
             elif office.approved:
                 sends.append(office.draft(overlay, waiting))
+                sends += self._let_out(overlay, counts)
                 continue
             else:
                 sends += office.release(overlay, waiting, counts)
@@ -136,8 +137,16 @@ class Release:
         if self._offices.newer(before, config) == before:
             return []
         drafts.met(overlay, config)
+        return self._let_out(overlay, counts)
+
+    def _let_out(self, overlay: Overlay, counts: Counter[Series]) -> list[Send]:
+        """Publish the drafts that the newest bundle approves.
+
+        A draft may be younger than its approval: where cells were made anew, the newest
+        bundle is in force from the beginning of their log.
+        """
         sends: list[Send] = []
-        bundle = self._bundles.get(config)
+        bundle = self._bundles.get(drafts.newest(overlay))
         for waiting, seen in list(drafts.waiting_ones(overlay)):
             word = drafts.approval(bundle, waiting.close.marker, seen)
             if word is not None:

@@ -124,6 +124,18 @@ FILES = {
         'frequency = "M"',
         "key frequency: expected A under policy T",
     ),
+    "an approver without a key": (
+        "calendar.toml",
+        "hour = 10",
+        'hour = 10\napproval = "undp"',
+        "key approval: expected a member with a signing key",
+    ),
+    "no such table repeats": (
+        "calendar.toml",
+        "hour = 10",
+        'hour = 10\nrepeated = ["CIT_ACK"]',
+        "key repeated: expected tables of the catalogue",
+    ),
     "quiet without T": (
         "tables/HTF_DET.toml",
         'policy = "T"',

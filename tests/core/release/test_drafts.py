@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -59,20 +60,37 @@ def ending(marker: Close, bundle: Bundle) -> Ending:
     return Ending(close=marker, config=bundle.digest)
 
 
+class Later(Held):
+    """Bundles of which all but the first came after the cells began."""
+
+    def held(self) -> list[bytes]:
+        """Only the first."""
+        return list(super().held())[:1]
+
+
 def path(
-    approvals: list[Approval], *between: Message | Ending
+    approvals: list[Approval],
+    *between: Message | Ending,
+    kind: Callable[[list[Bundle]], Held] = Later,
 ) -> tuple[list[Send], bytes]:
-    """What release sends of a draft and its approvals, and what was seen of it."""
+    """What release sends of a draft and its approvals, and what was seen of it.
+
+    Args:
+        approvals: In the second bundle, which the last marker brings.
+        between: What comes after the draft.
+        kind: How aggregate holds the bundles.
+    """
     after = BEFORE.successor(CAREFUL, registry(), Skips(approved=tuple(approvals)))
     bundles = Held([BEFORE, after])
     stage = Release(bundles, cells_key=CELLS_KEY, secret=b"s" * 32, signer=cuts.SIGNER)
-    last = ending(close("z", tables=("VOL",), vintage="F"), after)
+    mark = close("z", tables=("VOL",), vintage="F", created_ms=6_000)
+    last = ending(mark, after)
     steps = [YEAR, ending(FIRST, BEFORE), *between, last]
     plain = [
         cuts.Apart(mobility=one, none=one) if isinstance(one, Ending) else one
         for one in steps
     ]
-    _, results = cuts.step(stage, cuts.cells_log(plain, bundles))
+    _, results = cuts.step(stage, cuts.cells_log(plain, kind([BEFORE, after])))
     sends = sent(results)
     return sends, notices(sends)[0].digest
 
@@ -107,6 +125,16 @@ def test_nothing_goes_out_without_a_word_and_then_what_was_seen() -> None:
     }
     assert {one.released_ms for one in out} == {5_000}
     assert report.summary(report.rows(out))["tables"] == len(told)
+
+
+def test_cells_that_were_made_anew_know_the_word_from_the_beginning() -> None:
+    """The draft is told and let out at once: the same release."""
+    _, seen = path([])
+    word = [approval(seen, KEY, "word")]
+    live, _ = path(word)
+    anew, _ = path(word, kind=Held)
+
+    assert manifests(anew) == manifests(live) != []
 
 
 def test_a_word_counts_only_from_whom_it_is_asked_and_about_what_was_seen() -> None:

@@ -20,7 +20,7 @@ from hub.core.keys import KeyRegistry
 from hub.core.log import Send
 from hub.core.messages import Close, Notice, decode, verify
 from hub.core.release import Release
-from hub.core.skips import Skips, Undone
+from hub.core.skips import Approval, Skips, Undone, read_skips
 from hub.core.state import Memory
 from hub.core.topics import NOTICES
 from tests.core.facts_log import CATALOGUE, CELLS_KEY, Message
@@ -214,3 +214,23 @@ def test_what_cannot_be_kept_stops_release_at_its_start(
 def test_nothing_is_in_force_before_a_bundle() -> None:
     """The name of no bundle is older than every other."""
     assert undone(["EVT"]).get(bundle.NONE).number == 1
+
+
+def test_words_about_releases_stand_in_the_list_of_skips() -> None:
+    """They come back whole; a list without them has the digest that it had before."""
+    plain = Skips()
+    gone = Undone(marker=b"m" * 16, table="EVT")
+    word = Approval(
+        marker=b"m" * 16,
+        digest=b"d" * 32,
+        key_id="stat-1",
+        created_ms=7,
+        signature=b"s" * 64,
+    )
+    full = plain.with_undone([gone, gone]).with_approval(word).with_approval(word)
+
+    assert plain.text() == '{"cuts": [],\n"messages": []}\n'
+    assert read_skips(full.text()) == full
+    assert (full.undone, full.approved) == ((gone,), (word,))
+    assert full.holds(plain)
+    assert not plain.holds(full)
