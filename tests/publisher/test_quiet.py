@@ -17,9 +17,12 @@ from hub.core.codelists import TOTAL
 from hub.core.errors import UsageError
 from hub.core.messages import Envelope, EnvelopeHeader, decode, decode_as
 from hub.core.period import DAY_MS
+from hub.edge.metrics import Metrics
 from hub.publisher import accounts, ledger, quiet
-from hub.publisher.figures import Spools
+from hub.publisher.figures import STAGE, Spools
 from hub.publisher.publish import Session
+from hub.publisher.watch import Watch
+from hub.publisher.watch_plan import Plan
 
 FLOW, MEMBER = "service_contact", "moh"
 SLOTS = quiet.read("02:00")
@@ -181,6 +184,37 @@ def test_days_without_the_service_are_made_up_for(two: list[Ministry]) -> None:
     assert busy.broker() == idle.broker()
     assert len(busy.broker()[f"ministry.{MEMBER}.{FLOW}"]) == 6
     assert busy.accepted() == 5
+
+
+def test_the_service_wakes_at_the_slot_and_opens_the_spool_for_nothing_else(
+    two: list[Ministry],
+) -> None:
+    """Three days, looked at every hour: one batch each, sent when its slot came."""
+    [one, _] = two
+    opened: list[int] = []
+
+    def session() -> Session:
+        opened.append(one.now_ms)
+        return one.session()
+
+    watch = Watch(
+        plan=Plan(member=MEMBER, every_seconds=1.0),
+        open=session,
+        metrics=Metrics(STAGE),
+        listings=one.folder,
+        say=lambda _: None,
+        wall_ms=lambda: one.now_ms,
+        slotted=True,
+    )
+    for _ in range(3 * 24):
+        watch.round()
+        one.now_ms += HOUR_MS
+
+    slots = [START_MS + number * DAY_MS for number in range(1, 4)]
+    sealed = one.broker()[f"ministry.{MEMBER}.{FLOW}"]
+    assert [made for _, made in sealed] == slots
+    assert [at for at in opened if at in slots] == slots
+    assert len(opened) == 4
 
 
 def test_a_time_of_day_is_read() -> None:
