@@ -144,13 +144,7 @@ def _clock(settings: Settings) -> Clock:
         now = desk()
         stands = vintages.standing(now)
         found = vintages.due(now.catalogue, stands, years=3, today=day)
-        with notices.Ear(settings, from_the_beginning=True) as ear:
-            drafts = {
-                (one.period, one.vintage)
-                for one in ear.news()
-                if one.kind == notices.DRAFT
-            }
-        return undrafted(found, drafts)
+        return undrafted(found, notices.drafted(settings))
 
     def close(cut: Cut) -> None:
         drafting.closed(desk(), *cut, timeout=600.0)

@@ -62,6 +62,12 @@ class Ear:
         self._consumer.close()
 
 
+def drafted(settings: Settings) -> set[tuple[str, str]]:
+    """Period and vintage of everything that a draft was made of."""
+    with Ear(settings, from_the_beginning=True) as ear:
+        return {(one.period, one.vintage) for one in ear.news() if one.kind == DRAFT}
+
+
 def named(settings: Settings, marker: str) -> Notice:
     """The draft whose id begins so.
 
