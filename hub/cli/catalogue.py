@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from hub.cli import calculations, framework, taking
+from hub.cli import calculations, evolution, framework, taking
 from hub.cli.output import Output
 from hub.core.catalogue import lint
 from hub.core.catalogue.model import Catalogue
@@ -38,6 +38,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--cells", type=Path, help="check: true cells, as `kerwen audit --cells` writes"
     )
     parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="OLD",
+        help="check: may it follow that catalogue (a folder, a checkout, a bundle)",
+    )
+    parser.add_argument(
         "--national",
         action="store_true",
         help="check: the cells are national data, so too many small ones are refused",
@@ -58,6 +64,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     catalogue = read_catalogue(settings.catalogue)
     if args.action == "gender":
         return framework.run(settings, catalogue, out)
+    if args.against is not None:
+        return evolution.against(settings.catalogue, args.against, out)
     return _declared(args, catalogue, out)
 
 
