@@ -55,7 +55,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="unlock: by a token; rotate: make signing keys in one",
     )
-    parser.add_argument("--file", type=Path, help="backup, restore: the backup")
+    parser.add_argument(
+        "--file", type=Path, help="backup, restore: the backup; register: an offer"
+    )
 
 
 def custody(args: argparse.Namespace, settings: Settings, out: Output) -> int:

@@ -1,4 +1,4 @@
-"""What ``kerwen keys create|rotate|revoke`` do.
+"""What ``kerwen keys create|rotate|revoke|register`` do.
 
 Rules (docs/keys.md):
 
@@ -21,6 +21,7 @@ from hub.core.messages.schemas import TOPIC_MAX
 from hub.edge import (
     destroying,
     enacting,
+    handover,
     keymaking,
     keyring,
     keystock,
@@ -29,6 +30,7 @@ from hub.edge import (
     trail,
 )
 from hub.edge.files import read_catalogue
+from hub.edge.keyfiles import read_text
 from hub.edge.rotation import Rotation
 from hub.edge.settings import Settings
 from hub.edge.staging import KINDS, OWN
@@ -70,7 +72,8 @@ def rotate(args: argparse.Namespace, settings: Settings, out: Output) -> int:
             who = ", ".join(kind.opens + kind.uses) or "nobody"
             out.say(f"{item.key_id}: {item.kind} key; starts again: {who}")
         if args.apply:
-            settings.brokers()
+            if rotation.holds_control(settings):
+                settings.brokers()
             wanted = _apply(args, settings, out, wanted)
     after = f"; still active until revoked: {', '.join(old)}" if old else ""
     done = wanted.phase == rotation.PHASES[-1]
@@ -144,6 +147,29 @@ def revoke(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     value = {"key": key_id, "kind": kind, "holder": key.member, "bundle": number}
     text = f"{key_id} is revoked; bundle {number} is in force"
     out.result(value, text if args.apply else NOT_DONE)
+    return 0
+
+
+def register(args: argparse.Namespace, settings: Settings, out: Output) -> int:
+    """Put what a ministry offers into the registry, and in force."""
+    if args.file is None:
+        raise UsageError("register: name the ministry's offer with --file")
+    text = read_text(args.file)
+    keys = handover.accept(text, keyring.registry(settings.home.root))
+    ids = [key.key_id for key in keys]
+    out.say(f"{keys[0].member} offers {', '.join(ids)}")
+    number = None
+    if args.apply:
+        settings.brokers()
+        rotation.keys_only(settings)
+        noted(settings, out, "keys register", " ".join(ids), args.reason)
+        keymaking.register(settings.home.root, keys)
+        number = enacting.enact(settings).plan.bundle.number
+    done = f"registered; bundle {number} is in force; send registry.json back"
+    out.result(
+        {"member": keys[0].member, "keys": ids, "bundle": number},
+        done if args.apply else NOT_DONE,
+    )
     return 0
 
 

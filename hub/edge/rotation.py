@@ -30,8 +30,8 @@ from typing import Any
 from hub.core import epochs
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError, MachineError
-from hub.core.keys import HUB, KeyRegistry
-from hub.edge import enacting, keymaking, keystamps, staging
+from hub.core.keys import HUB, Key, KeyRegistry
+from hub.edge import enacting, handover, keymaking, keyring, keystamps, staging
 from hub.edge.keyfiles import read_text, write_file
 from hub.edge.keyring import registry as read_keys
 from hub.edge.settings import Settings
@@ -199,9 +199,39 @@ def _name(settings: Settings, rotation: Rotation, tell: Tell) -> None:
     ]
     if not public:
         return
+    if not holds_control(settings):
+        _offer(settings, public)
+        return
     keys_only(settings)
     keymaking.register(settings.home.root, public)
     enacting.enact(settings)
+
+
+def holds_control(settings: Settings) -> bool:
+    """Whether this is the hub's home: elsewhere a ministry holds keys of its own."""
+    return (settings.home.keys / "control").is_dir()
+
+
+def _offer(settings: Settings, public: list[Key]) -> None:
+    """At a ministry: offer the keys, and go on once the hub's registry names them."""
+    known = read_keys(settings.home.root).keys
+    if all(key.key_id in known for key in public):
+        handover.place(settings.home).unlink(missing_ok=True)
+        return
+    (member,) = {one.member for one in public}
+    holder = next(
+        folder.name
+        for folder in settings.home.keys.iterdir()
+        if any(key.key_id.startswith(f"{folder.name}-") for key in public)
+    )
+    signer = keyring.ministry(settings.home.root, holder).sign
+    path = handover.place(settings.home)
+    write_file(path, handover.offer(public, signer).encode(), 0o644)
+    raise MachineError(
+        f"the hub does not know the new keys of {member} yet: send it {path} for "
+        "`kerwen keys register`, bring its registry.json back into "
+        f"{settings.home.keys}, then `kerwen keys rotate --apply`"
+    )
 
 
 def _use(settings: Settings, rotation: Rotation, tell: Tell) -> None:
