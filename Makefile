@@ -1,12 +1,14 @@
 # install: a .venv with everything, from hashed requirements.
 # demo: the hub on an embedded Kafka, one sample year, audited.
 # bundle: wheels of the publisher, to be installed without a network.
+# sbom, licences, wheel, vulnerabilities: what a deployment is made of (deploy/supply).
 # test: every gate (lint, types, contracts, unit, property and end-to-end tests).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint check docs lock bundle clean
+.PHONY: install demo test lint check docs lock bundle clean \
+  sbom licences wheel vulnerabilities
 
 install: $(VENV)/.installed
 
@@ -48,6 +50,9 @@ lock: install
 
 bundle: install
 	$(BIN)/python deploy/ministry/bundle.py dist/publisher $(PLATFORM:%=--platform %)
+
+sbom licences wheel vulnerabilities: install
+	$(BIN)/python deploy/supply/check.py $@
 
 clean:
 	rm -rf dist $(VENV) .kerwen .mypy_cache .pytest_cache .ruff_cache .hypothesis
