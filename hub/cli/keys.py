@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from hub.cli import certificates, custody, keychange, shredding
+from hub.cli import certificates, custody, keychange, rekey, shredding
 from hub.cli.output import Output
 from hub.core.errors import UsageError
 from hub.edge import enacting, impact, keyring, keystock, rotation
@@ -44,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     custody.arguments(parser)
     shredding.arguments(parser)
+    rekey.arguments(parser)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -127,8 +128,10 @@ _ACTS: dict[str, Act] = {
     "create": keychange.create,
     "rotate": keychange.rotate,
     "revoke": keychange.revoke,
+    "register": keychange.register,
     "certificates": certificates.certificates,
     "reissue": certificates.reissue,
+    "rekey": rekey.rekey,
     "destroy": shredding.destroy,
     "destroyed": shredding.destroyed,
     "custodians": custody.custody,
