@@ -27,6 +27,9 @@ from hub.core.release import drafts, report
 from hub.core.skips import Approval
 from hub.edge import control, enacting, keyring, notices, trail
 
+HEADS = ("error", "changed %", "share off", "F hid %", "M hid %", "margins %")
+"""Short for a terminal: :data:`hub.core.release.report.COLUMNS`."""
+
 
 class _HeardError(Exception):
     """Release answered with a notice."""
@@ -182,7 +185,7 @@ def _awaited(
 
 
 def _table(desk: Desk, found: Sequence[dict[str, Any]], title: str) -> None:
-    heads = ("table", "period", "", "figures", *report.COLUMNS.values())
+    heads = ("table", "period", "", "figures", *HEADS)
     desk.out.table(
         title,
         heads,
