@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from hub.gateway.pages import files, freshness, overview, pictures, table
+from hub.gateway.pages import (
+    describe,
+    files,
+    freshness,
+    overview,
+    pictures,
+    reuse,
+    table,
+)
 from hub.gateway.pages.render import environment
 from hub.gateway.pages.texts import texts, themes
 
@@ -21,6 +29,7 @@ def install(app: FastAPI) -> None:
     """
     texts()
     themes()
+    describe.licence()
     environment()
-    for one in (overview, table, pictures, freshness, files):
+    for one in (overview, table, pictures, freshness, reuse, files):
         app.include_router(one.router)

@@ -21,7 +21,7 @@ from typing import Any
 from hub.core.catalogue.model import Catalogue
 from hub.core.codelists import TOTAL
 from hub.core.sdmx.model import Component
-from hub.gateway.pages import draw
+from hub.gateway.pages import draw, maps, plots
 from hub.gateway.pages.grid import Row
 from hub.gateway.pages.texts import FOLDER, Words
 from hub.gateway.pages.view import HOME, View
@@ -204,17 +204,17 @@ def _without_total(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _line(made: Chart, points: list[dict[str, Any]], look: draw.Look) -> Spec:
     codes = list(dict.fromkeys(one["code"] for one in points))[:PANELS_MAX]
     kept = [one for one in points if one["code"] in codes]
-    return draw.line(kept, look, panels=made.lead is not None and len(codes) > 1)
+    return plots.line(kept, look, panels=made.lead is not None and len(codes) > 1)
 
 
 def _bar(made: Chart, points: list[dict[str, Any]], look: draw.Look) -> Spec:
     del made
-    return draw.bar(points, look)
+    return plots.bar(points, look)
 
 
 def _pyramid(made: Chart, points: list[dict[str, Any]], look: draw.Look) -> Spec:
     del made
-    return draw.pyramid(points, look)
+    return plots.pyramid(points, look)
 
 
 def _map(made: Chart, points: list[dict[str, Any]], look: draw.Look) -> Spec:
@@ -228,12 +228,12 @@ def _map(made: Chart, points: list[dict[str, Any]], look: draw.Look) -> Spec:
             blank |= {"label": getattr(names[code], look.language), "note": "–"}
             one = known.get((code, sex), blank)
             placed.append({**one, "column": column, "row": row})
-    return draw.tiles(placed, look)
+    return maps.tiles(placed, look)
 
 
 def _flow(made: Chart, points: list[dict[str, Any]], look: draw.Look) -> Spec:
     way = _said()["corridors"][made.lead.id] if made.lead is not None else "in"
-    return draw.flow(points, look, way=way)
+    return maps.flow(points, look, way=way)
 
 
 _DRAWN: Mapping[str, Callable[[Chart, list[dict[str, Any]], draw.Look], Spec]] = {

@@ -22,7 +22,7 @@ from hub.core.sdmx.refusal import nothing, shown
 from hub.gateway import web
 from hub.gateway.doors import PUBLIC
 from hub.gateway.gateway import Gateway
-from hub.gateway.pages import bundle, changes, charts, facts, grid, render
+from hub.gateway.pages import bundle, changes, charts, describe, facts, grid, render
 from hub.gateway.pages.grid import Row
 from hub.gateway.pages.texts import Words
 from hub.gateway.pages.view import View, read
@@ -215,7 +215,11 @@ def _about(gateway: Gateway, view: View, words: Words) -> Mapping[str, Any]:
     entry = facts.entry(gateway, table)
     concepts = catalogue.codelists["CL_CONCEPT"].codes
     members = (catalogue.members[one].title for one in entry.providers)
+    newest = facts.newest(gateway, table.id)
+    day = render.moment(newest.released_ms)[:10] if newest else ""
     return {
+        "licence": describe.licence(),
+        "citation": describe.citation(gateway, table, words, day),
         "providers": [words.of(one) for one in members],
         "often": words.of(catalogue.codelists["CL_FREQ"].codes[table.frequency]),
         "policy": words.of(catalogue.policies[table.policy].title),

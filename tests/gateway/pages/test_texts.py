@@ -15,7 +15,7 @@ from tests.core.sdmx.releases import catalogue
 
 ROOM = Path(hub.gateway.pages.__file__).parent
 SOURCES = [*ROOM.glob("*.py"), *(ROOM / "templates").iterdir()]
-_KEY = re.compile(r"[\"']([a-z]+\.[a-z_]+)[\"']")
+_KEY = re.compile(r"[\"']([a-z]+\.[a-zA-Z_]+)[\"']")
 _STEM = re.compile(r"[\"']([a-z]+\.[a-z_]+_|[a-z]+\.)[\"'] ~")
 
 
@@ -54,7 +54,9 @@ def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
     keys, stems = used()
     topics = {key.partition(".")[0] for key in texts()}
     asked = {key for key in keys - stems if key.partition(".")[0] in topics}
-    files = {key for key in asked if key.endswith((".html", ".css", ".js", ".svg"))}
+    files = {
+        key for key in asked if key.endswith((".html", ".css", ".js", ".svg", ".toml"))
+    }
 
     assert asked - files - set(texts()) == set()
     left = {k for k in texts() if k not in asked and not k.startswith(tuple(stems))}
