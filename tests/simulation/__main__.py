@@ -1,7 +1,7 @@
-"""``python -m tests.simulation [FIRST] [COUNT]``: a long run; ``--rules``: a table.
+"""``python -m tests.simulation [FIRST] [COUNT]``: a long run.
 
-FIRST and COUNT are seeds. Exit code 1 says that a seed failed, or that the removal of a
-rule was not found.
+``--points``: kill -9 at every point in turn; ``--rules``: a table. FIRST and COUNT are
+seeds. Exit code 1 says that a seed failed, or that the removal of a rule was not found.
 """
 
 from __future__ import annotations
@@ -21,13 +21,18 @@ def main() -> int:
     parser.add_argument("--world", choices=sorted(WORLDS), default=SMALL.name)
     parser.add_argument("--jobs", type=int, default=0, help="processes; 0: one a core")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--points", action="store_true", help="one kill -9 each, at every point in turn"
+    )
     parser.add_argument("--rules", action="store_true", help="remove each rule in turn")
     asked = parser.parse_args()
     if asked.rules:
         found = rules.table()
         print(rules.told(found))  # noqa: T201 - this is the command's answer
         return int(any(not one.problem for one in found))
-    report = longrun.run(asked.world, asked.first, asked.count, jobs=asked.jobs)
+    report = longrun.run(
+        asked.world, asked.first, asked.count, jobs=asked.jobs, points=asked.points
+    )
     print(report.json() if asked.json else report.told())  # noqa: T201 - the same
     return int(bool(report.failed))
 

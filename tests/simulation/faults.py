@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import NamedTuple
 
 from tests.simulation import world
@@ -100,13 +101,8 @@ def faults(seed: int, count: int, calm: Visits, visits: Visits) -> tuple[Fault, 
             kind = AT_ANY_TIME[place // TIMED % len(AT_ANY_TIME)]
             fault = Fault(kind, rng.choice(world.STAGES), "", rng.randrange(ticks))
         else:
-            kind, stage, point = triples[place % len(triples)]
-            fault = Fault(kind, stage, point, 1)
-            if (stage, point) in calm:
-                nth = rng.randint(1, calm[stage, point])
-                fault = fault._replace(nth=nth)
-            else:
-                plan.append(Fault("revoke", stage, "idle", rng.randint(1, 4)))
+            *before, fault = struck(triples[place % len(triples)], rng, calm)
+            plan += before
         if fault.kind in WITH_COPIES:
             times = sorted(rng.randrange(ticks // 2) for _ in range(2))
             plan += [Fault("copy", fault.stage, "", at) for at in times]
@@ -115,6 +111,15 @@ def faults(seed: int, count: int, calm: Visits, visits: Visits) -> tuple[Fault, 
         kind, stage = rng.choice(LOG_FAULTS), rng.choice(world.STAGES)
         plan.append(Fault(kind, stage, "", rng.randrange(ticks)))
     return tuple(plan)
+
+
+def struck(triple: tuple[str, str, str], rng: Random, calm: Visits) -> list[Fault]:
+    """A fault at a point; before it what makes processes come there."""
+    kind, stage, point = triple
+    if (stage, point) in calm:
+        return [Fault(kind, stage, point, rng.randint(1, calm[stage, point]))]
+    fault = Fault(kind, stage, point, 1)
+    return [Fault("revoke", stage, "idle", rng.randint(1, 4)), fault]
 
 
 def rehearsal() -> tuple[Fault, ...]:

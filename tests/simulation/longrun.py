@@ -102,15 +102,18 @@ class Report:
         )
 
 
-def block(world: str, first: int, count: int, until: float) -> Report:
+def block(
+    world: str, first: int, count: int, until: float, *, points: bool = False
+) -> Report:
     """Try some seeds in this process, no new one after `until` by the wall clock."""
+    made = trial.killed if points else trial.trial
     logging.disable(logging.CRITICAL)
     report, seed = Report(), first
     try:
         for seed in range(first, first + count):
             if time.time() > until:
                 break
-            verdict = trial.attempt(trial.trial(seed, WORLDS[world]))
+            verdict = trial.attempt(made(seed, WORLDS[world]))
             report.schedules += 1
             report.ticks += verdict.run.ticks
             report.planned += len(verdict.trial.plan)
@@ -127,9 +130,18 @@ def block(world: str, first: int, count: int, until: float) -> Report:
 
 
 def run(
-    world: str, first: int, count: int, *, jobs: int = 0, seconds: float = 1e9
+    world: str,
+    first: int,
+    count: int,
+    *,
+    jobs: int = 0,
+    seconds: float = 1e9,
+    points: bool = False,
 ) -> Report:
-    """Try seeds on `jobs` cores, 0: all of them; no new one after `seconds`."""
+    """Try seeds on `jobs` cores, 0: all of them; no new one after `seconds`.
+
+    With `points` each is one kill -9, at one crash point after the other.
+    """
     began = time.monotonic()
     until = time.time() + seconds
     whole = Report()
@@ -138,7 +150,7 @@ def run(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs or os.cpu_count(), context) as pool:
         futures: list[Future[Report]] = [
-            pool.submit(block, world, start, length, until)
+            pool.submit(block, world, start, length, until, points=points)
             for start, length in _blocks(first, count, BLOCKS[world])
         ]
         for future in as_completed(futures):

@@ -13,7 +13,14 @@ from hub.core.dedupe import step
 from tests.simulation import checks, host, pieces, workload
 from tests.simulation.checks import Said
 from tests.simulation.draws import chance
-from tests.simulation.faults import Fault, Visits, faults, listed, rehearsal
+from tests.simulation.faults import (
+    Fault,
+    Visits,
+    faults,
+    listed,
+    rehearsal,
+    struck,
+)
 from tests.simulation.schedule import Run, Schedule
 from tests.simulation.steps import Memo
 from tests.simulation.workload import Workload
@@ -73,6 +80,16 @@ def trial(seed: int, whole: World = SMALL, count: int = FAULTS) -> Trial:
     calm = calmly(work)
     plan = faults(seed, count, calm.visits, calm.rehearsed)
     return Trial(seed=seed, work=work, plan=plan, wholly=seed % WHOLLY == 0)
+
+
+def killed(seed: int, whole: World = SMALL) -> Trial:
+    """A trial with one kill -9 alone: seeds in a row walk over all points."""
+    work = workload.make(whole.name, seed // SHARED)
+    calm = calmly(work)
+    points = sorted(calm.rehearsed)
+    triple = ("crash", *points[seed % len(points)])
+    plan = struck(triple, chance("killed", seed), calm.visits)
+    return Trial(seed=seed, work=work, plan=tuple(plan))
 
 
 def attempt(one: Trial, without: Without = ALL_RULES) -> Verdict:
