@@ -98,10 +98,11 @@ def flow(points: Points, look: Look, *, way: str) -> Spec:
     names = draw.labels(points)
     middle = _STEP * len(names) / 2
     far, near = (0, 1) if way == "in" else (1, 0)
-    left, right = {"align": "right"}, {"align": "left"}
-    outward, inward = (left, right) if way == "in" else (right, left)
-    away = -1 if way == "in" else 1
-    outward, inward = {**outward, "dx": 8 * away}, {**inward, "dx": -12 * away}
+    sides, away = ("right", "left"), -1
+    if way == "out":
+        sides, away = ("left", "right"), 1
+    outward: Spec = {"align": sides[0], "dx": 8 * away}
+    inward: Spec = {"align": sides[1], "dx": -12 * away}
     hidden = {one["label"]: one["note"] for one in points if one["value"] is None}
     there = [
         {

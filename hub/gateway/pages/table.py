@@ -10,7 +10,7 @@ Rules (docs/dashboard.md, "Table"):
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -22,7 +22,16 @@ from hub.core.sdmx.refusal import nothing, shown
 from hub.gateway import web
 from hub.gateway.doors import PUBLIC
 from hub.gateway.gateway import Gateway
-from hub.gateway.pages import bundle, changes, charts, describe, facts, grid, render
+from hub.gateway.pages import (
+    bundle,
+    changes,
+    charts,
+    describe,
+    facts,
+    grid,
+    render,
+    written,
+)
 from hub.gateway.pages.grid import Row
 from hub.gateway.pages.texts import Words
 from hub.gateway.pages.view import View, read
@@ -31,7 +40,6 @@ router = APIRouter(include_in_schema=False)
 ROWS = 120
 """Of one page; more are on the next."""
 _RATES = frozenset({Measure.RATE, Measure.RATIO})
-_GAPS = ("FEM_SHARE", "GENDER_GAP", "GPI")
 
 
 def asked(request: Request) -> tuple[Gateway, View, bool]:
@@ -55,13 +63,14 @@ async def table_page(request: Request) -> Response:
     """A table as a page."""
     gateway, view, may = asked(request)
     words = Words(view.language)
+    here = str(request.base_url).rstrip("/")
 
     def make() -> Mapping[str, Any]:
         return {
             **render.frame(request, words, ""),
             **_shared(gateway, view, words),
             "may": may,
-            "here": str(request.base_url).rstrip("/"),
+            "here": here,
             **(_PARTS[view.tab](gateway, view, words) if may else {}),
             **(_about(gateway, view, words) if not may else {}),
         }
@@ -71,7 +80,7 @@ async def table_page(request: Request) -> Response:
         "table.html",
         make,
         words=words,
-        version=f"{gateway.version} {may}",
+        version=f"{gateway.version} {may} {here}",
         changed_ms=view.state.changed_ms,
         is_open=view.table.access == "public",
     )
@@ -113,67 +122,6 @@ def noise(gateway: Gateway, table: Table, words: Words) -> str:
     return words("table.noise_none" if table.policy == "N" else "table.noise_rate")
 
 
-def lines(
-    view: View, words: Words, found: Sequence[Row], labels: Mapping[str, Any]
-) -> list[Mapping[str, Any]]:
-    """Rows as the template writes them: names, cells, status in words.
-
-    Args:
-        view: Whose dimensions they are of.
-        words: Language.
-        found: Of one page.
-        labels: Labels of vintages.
-    """
-    sexes = grid.sexes(view.table, found)
-    places = grid.decimals(found)
-    made: list[Mapping[str, Any]] = []
-    for row in found:
-        cells = [row.cells.get(sex) for sex in sexes]
-        letters = dict.fromkeys(c.vintage for c in cells if c is not None)
-        notes = dict.fromkeys(
-            filter(None, (grid.reason(words, c) for c in cells if c is not None))
-        )
-        made.append(
-            {
-                "names": names(view, words, row.place),
-                "period": row.period,
-                "cells": [
-                    (grid.shown_as(words, c, places), c is None or c.value is None)
-                    for c in cells
-                ],
-                "gaps": [gap(words, row, name) for name in _GAPS],
-                "vintage": ", ".join(
-                    words.of(labels[one]) for one in letters if one in labels
-                ),
-                "letters": "".join(letters),
-                "notes": list(notes),
-            }
-        )
-    return made
-
-
-def names(view: View, words: Words, place: Sequence[str]) -> list[str]:
-    """Labels of the dimensions that vary."""
-    return [
-        words.of(one.codes[code])
-        for one, code in zip(view.dimensions, place, strict=True)
-        if len(view.codes[one.id]) > 1
-    ]
-
-
-def gap(words: Words, row: Row, name: str) -> tuple[str, str]:
-    """A derived figure and its bounds; both empty where it is not told."""
-    one = row.derived.get(name)
-    if one is None:
-        return "", ""
-    places = 2 if name == "GPI" else 1
-    text = words.number(one.value, places)
-    if one.low == one.high:
-        return text, ""
-    low, high = (words.number(edge, places) for edge in (one.low, one.high))
-    return text, words("table.between", low=low, high=high)
-
-
 def _data(gateway: Gateway, view: View, words: Words) -> Mapping[str, Any]:
     found = grid.rows(gateway, view, view.as_of_ms)
     first = (view.page - 1) * ROWS
@@ -182,7 +130,7 @@ def _data(gateway: Gateway, view: View, words: Words) -> Mapping[str, Any]:
     gaps = compares and view.view == "gap"
     labels = gateway.catalogue.codelists["CL_VINTAGE"].codes
     return {
-        "rows": lines(view, words, some, labels),
+        "rows": written.lines(view, words, some, labels),
         "sexes": grid.sexes(view.table, found),
         "compares": compares,
         "gaps": gaps,
@@ -278,28 +226,16 @@ def _revisions(gateway: Gateway, view: View, words: Words) -> Mapping[str, Any]:
         "count": len(found),
         "changes": [
             {
-                "names": names(view, words, one.place),
+                "names": written.names(view, words, one.place),
                 "period": one.period,
                 "sex": one.sex,
-                "before": _side(words, one.before, places),
-                "after": _side(words, one.after, places),
-                "difference": _signed(words, one.difference, places),
+                "before": written.side(words, one.before, places),
+                "after": written.side(words, one.after, places),
+                "difference": written.signed(words, one.difference, places),
             }
             for one in found[: changes.SHOWN_MAX]
         ],
     }
-
-
-def _side(words: Words, cell: grid.Cell | None, places: int) -> str:
-    if cell is None:
-        return words("about.absent")
-    return grid.shown_as(words, cell, places)
-
-
-def _signed(words: Words, value: float | None, places: int) -> str:
-    if value is None:
-        return ""
-    return f"{'+' if value > 0 else ''}{words.number(value, places)}"
 
 
 _PARTS = {

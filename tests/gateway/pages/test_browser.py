@@ -22,6 +22,8 @@ PLACES = {
     "quality": "/tables/PRM_NEW?tab=quality",
     "revisions": "/tables/PRM_NEW?tab=revisions",
     "freshness": "/freshness?",
+    "calendar": "/calendar?",
+    "report": "/report?frame=MGI",
     "embed": "/tables/PRM_NEW/embed?",
     "error": "/tables/NONE?",
 }

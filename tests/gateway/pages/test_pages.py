@@ -267,3 +267,12 @@ def test_nothing_in_a_url_breaks_a_page(url: str, said: list[tuple[str, str]]) -
     assert re.search(r"\son\w+=", re.sub(r">[^<]*<", "><", found.text)) is None or (
         "&#34;" in found.text
     )
+
+
+def test_an_address_of_one_reader_is_not_shown_to_another(url: str) -> None:
+    """Pages are held; what a client calls this host stays with it."""
+    mine = httpx.get(f"{url}/tables/PRM_NEW?lang=tk", headers={"Host": "evil.test"})
+    other = get(f"{url}/tables/PRM_NEW", lang="tk")
+
+    assert "evil.test" in mine.text
+    assert "evil.test" not in other.text
