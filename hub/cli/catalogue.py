@@ -10,7 +10,7 @@ from pathlib import Path
 from hub.cli import calculations, evolution, framework, taking
 from hub.cli.output import Output
 from hub.core.catalogue import lint
-from hub.core.catalogue.model import Catalogue
+from hub.core.catalogue.model import Catalogue, Table
 from hub.core.catalogue.pages import pages
 from hub.core.errors import InvalidError, UsageError
 from hub.edge import alerts, declared
@@ -87,7 +87,7 @@ def _declared(args: argparse.Namespace, catalogue: Catalogue, out: Output) -> in
     counts = {
         "dataflows": len(_flows(catalogue)),
         "tables": len(_tables(catalogue)),
-        "members": len(catalogue.members),
+        "members": len(_members(catalogue)),
         "codelists": len(catalogue.codelists),
         "digest": catalogue.digest.hex(),
     }
@@ -149,7 +149,7 @@ def _flows(catalogue: Catalogue) -> list[dict[str, object]]:
             ],
         }
         for flow in catalogue.dataflows.values()
-        if not flow.reserved
+        if not flow.reserved and not flow.probe
     ]
 
 
@@ -166,7 +166,21 @@ def _tables(catalogue: Catalogue) -> list[dict[str, object]]:
             "references": list(table.references),
         }
         for table in catalogue.tables.values()
-        if not table.internal
+        if not table.internal and not _is_probe(catalogue, table)
+    ]
+
+
+def _is_probe(catalogue: Catalogue, table: Table) -> bool:
+    """Whether a table only shows synthetic records."""
+    return table.dataflow is not None and catalogue.dataflows[table.dataflow].probe
+
+
+def _members(catalogue: Catalogue) -> list[str]:
+    """Members, without the operator's own probe."""
+    return [
+        member.id
+        for member in catalogue.members.values()
+        if not any(catalogue.dataflows[flow].probe for flow in member.provides)
     ]
 
 

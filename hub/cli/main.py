@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "down": "stop everything that 'kerwen up' started",
     "status": "processes, positions, lag and addresses",
     "doctor": "look for known faults; each finding has one cause and one command",
+    "canary": "a catalogue with the synthetic records that watch the hub",
     "explain": "what an alert means and what to do, in three languages",
     "sample": "write reproducible files of the ministries and their truth",
     "publish": "publish a file of records as a ministry and wait for receipts",

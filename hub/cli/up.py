@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import time
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.console import Console
 from hub.cli.output import Output
 from hub.core.access import STAGES
 from hub.core.errors import UsageError
+from hub.edge.files import read_catalogue
 from hub.edge.settings import from_environment
 from hub.embedded import daemon
 from hub.embedded.plan import GATEWAY, Plan, Service
@@ -20,6 +22,8 @@ _SINGLE = ("release",)
 """Stages that read one partition: a second worker would have nothing to do."""
 _CALENDAR = Service(name="calendar", command=("-m", "hub.cli.clock"))
 """Closes what becomes due."""
+CANARY = Service(name="canary", command=("-m", "hub.trials.canary_service"))
+"""Synthetic records, where the catalogue has their dataflow."""
 SPOOLS = Service(name="spools", command=("-m", "hub.publisher.exporter"))
 """Figures of the ministries' spools in this home."""
 
@@ -47,6 +51,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Start everything and return when it is ready."""
     plan = plan_of(args.workers, args.port, calendar=not args.no_calendar)
     settings = from_environment()
+    flows = read_catalogue(settings.catalogue).dataflows.values()
+    if any(flow.probe for flow in flows):
+        plan = replace(plan, services=(*plan.services, CANARY))
     if settings.bootstrap:
         raise UsageError(
             "KERWEN_BOOTSTRAP names brokers and `kerwen up` starts its own; unset it"

@@ -32,19 +32,21 @@ _LOOK_SECONDS = 0.2
 class Prometheus:
     """One Prometheus process; use it as a context."""
 
-    def __init__(self, folder: Path, rules: Path, targets: Path) -> None:
+    def __init__(self, folder: Path, rules: Path, *targets: Path) -> None:
         """Prepare it.
 
         Args:
             folder: For its configuration and data.
             rules: Folder of ``*.rules.yml``.
-            targets: File of addresses (file_sd), e.g. the one of a home.
+            targets: Files of addresses (file_sd), e.g. the one of a home.
         """
         self._folder = folder
         self._port = ports.free(1)[0]
         scrape = {
             "job_name": "kerwen",
-            "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
+            "file_sd_configs": [
+                {"files": [str(path) for path in targets], "refresh_interval": "1s"}
+            ],
         }
         pace = f"{PACE_SECONDS}s"
         config = {

@@ -34,6 +34,29 @@ def refused(reason: str, name: str = "envelopes") -> dict[str, str]:
 
 
 CASES: dict[str, Case] = {
+    "KerwenCanaryLost": Case(
+        series={'kerwen_canary_lost_total{outcome="counted"}': "_x60 1x60"},
+        labels={"outcome": "counted"},
+        says="1 synthetic records did not arrive: counted",
+        quiet=9,
+        at=12,
+        severity="critical",
+    ),
+    "KerwenCanaryWrong": Case(
+        series={'kerwen_canary_wrong_total{outcome="leaked"}': "_x60 1x60"},
+        labels={"outcome": "leaked"},
+        says="a synthetic record arrived otherwise than it was sent: leaked",
+        quiet=9,
+        at=12,
+        severity="critical",
+    ),
+    "KerwenCanarySilent": Case(
+        series={'kerwen_canary_last_seconds{outcome="counted"}': "0x120"},
+        labels={},
+        says="no synthetic record came through for 10m 0s",
+        quiet=4,
+        at=10,
+    ),
     "KerwenDown": Case(
         series={'up{job="kerwen",instance="a"}': "1x60 0x60"},
         labels={"job": "kerwen", "instance": "a"},

@@ -91,6 +91,7 @@ def read_dataflow(node: Node, schemas: Mapping[str, str]) -> Dataflow:
         retention_days=node.integer("retention_days"),
         derived=tuple(_read_derived(item) for item in node.nodes("derived")),
         reserved=node.boolean("reserved", default=False),
+        probe=node.boolean("probe", default=False),
     )
     node.texts("esms")
     node.done()

@@ -129,6 +129,7 @@ class Dataflow:
         derived: Attributes that intake adds after the fields.
         reserved: True for control messages (period declarations): no member provides
             them, `schema` is the payload, there are no control fields.
+        probe: Synthetic records of the operator: in no list and no count.
     """
 
     id: str
@@ -147,6 +148,7 @@ class Dataflow:
     retention_days: int
     derived: tuple[Derived, ...] = ()
     reserved: bool = False
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
