@@ -16,6 +16,7 @@ from hub.core.catalogue.model import Catalogue
 from hub.core.errors import RetriableError
 from hub.core.intake import Intake
 from hub.core.log import Incoming, Send, Source
+from hub.core.stage import Series
 from hub.core.state import Memory, Overlay
 from hub.edge import keyring
 from hub.edge.files import read_catalogue
@@ -39,6 +40,8 @@ class Hub:
         self.away = False
         self.drop: set[int] = set()
         self.sent = 0
+        self.shown: dict[Series, float] = {}
+        """What intake shows to Prometheus; counters summed, gauges as they are now."""
 
     def send(self, sends: Sequence[Send]) -> list[Ack]:
         """Append, unless told to be away or to lose the n-th message ever sent."""
@@ -70,6 +73,9 @@ class Hub:
         )
         result = self.intake.step(overlay, source, [message])
         self.states[place].apply(overlay.pending)
+        for series, value in result.counts.items():
+            self.shown[series] = self.shown.get(series, 0) + value
+        self.shown |= result.gauges
         for send in result.sends:
             if not send.topic.startswith("hub."):
                 self.logs[send.topic, send.partition].append(send.value or b"")

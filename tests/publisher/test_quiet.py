@@ -81,6 +81,7 @@ class Ministry:
             self.seen.append(ministry.waiting(session))
         self.seen.append(self.broker())
         self.seen.append(self.metrics())
+        self.seen.append(dict(self.desk.hub.shown))
 
     def day(self, rows: int = 0) -> None:
         """A day of work and the slot that ends it."""
@@ -141,6 +142,7 @@ def test_a_busy_day_and_an_idle_one_look_the_same(two: list[Ministry]) -> None:
 
     assert busy.accepted() == 163
     assert busy.seen == idle.seen
+    assert {"envelopes_total", "messages_total"} & {n for n, _ in busy.desk.hub.shown}
     sealed = busy.broker()[f"ministry.{MEMBER}.{FLOW}"]
     assert [made for _, made in sealed] == [START_MS + n * DAY_MS for n in range(1, 6)]
     assert len({size for size, _ in sealed}) == 1
