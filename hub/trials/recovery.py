@@ -161,10 +161,10 @@ def _sent(one: _Bench) -> int:
     """Wait until the ministries' logs have not grown for a while; their size."""
     logs = one.hub.home.kafka
     places = sources(one.catalogue, Domain.NONE)
-    ends: Mapping[tuple[str, int], kafka.Extent] = {}
     since = time.monotonic()
     with kafka.consumer(one.hub.settings, "admin") as client:
-        while time.monotonic() - since < QUIET_SECONDS:
+        first = ends = kafka.extents(client, places)
+        while ends == first or time.monotonic() - since < QUIET_SECONDS:
             found = kafka.extents(client, places)
             if found != ends:
                 ends, since = found, time.monotonic()
