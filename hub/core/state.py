@@ -72,6 +72,8 @@ class Overlay:
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """The values of `keys`, pending writes first; one look-up for the rest."""
         pending = self.pending
+        if not pending:
+            return self._below.get_many(keys)
         missing = [key for key in keys if key not in pending]
         if not missing:
             return [pending[key] for key in keys]

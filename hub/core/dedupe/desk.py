@@ -57,8 +57,11 @@ class Desk(Overlay):
 
     def flush(self) -> None:
         """Write everything into the overlay below; the desk is then used up."""
+        if self._overlay.pending:
+            self._overlay.pending.update(self.pending)
+        else:
+            self._overlay.pending = self.pending
         put = self._overlay.pending
-        put.update(self.pending)
         for prefix, changed in self._lists.items():
             for member, there in changed.items():
                 put[prefix + member] = b"" if there else None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,7 @@ HEAD_SIZE = RANK_SIZE + 1
 CANCELLED = RANK_SIZE - 1
 FLAGS = RANK_SIZE
 HIDDEN, HAS_NATURAL, HAS_SIGNATURE = 1, 2, 4
+T = TypeVar("T")
 _FLAGS = [bytes((flags,)) for flags in range(8)]
 
 
@@ -81,6 +82,11 @@ def in_order(hashes: Sequence[bytes]) -> list[int]:
     first = np.ascontiguousarray(table[:, :SORTED_SIZE]).view(">u8").ravel()
     order: list[int] = np.argsort(first.astype(np.uint64)).tolist()
     return order
+
+
+def ordered(pairs: Sequence[tuple[bytes, T]]) -> list[tuple[bytes, T]]:
+    """Pairs in the order of :func:`in_order` of what stands first in them."""
+    return [pairs[place] for place in in_order([first for first, _ in pairs])]
 
 
 def live(entry: bytes | None) -> TypeGuard[bytes]:

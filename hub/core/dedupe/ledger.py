@@ -41,6 +41,7 @@ from hub.core.dedupe.entries import (
     in_order,
     live,
     natural_of,
+    ordered,
     ranks,
     repeated,
     signature_of,
@@ -195,22 +196,27 @@ class Batch:
                 plain, signatures, naturals, strict=True
             )
         ]
+        # In key order: the state takes a sorted run in a fifth of the time.
         put = self.desk.pending
-        put.update(zip(map(RECORDS.__add__, records), entries, strict=True))
-        put.update(
-            (NATURAL + natural, record)
+        written = ordered(list(zip(records, entries, strict=True)))
+        put.update((RECORDS + record, entry) for record, entry in written)
+        claims = [
+            (natural, record)
             for natural, record in zip(naturals, records, strict=True)
             if natural is not None
-        )
+        ]
+        put.update((NATURAL + natural, record) for natural, record in ordered(claims))
         signed = [
-            (signature, record, place)
-            for signature, record, place in zip(signatures, records, plain, strict=True)
+            (signature, place)
+            for signature, place in zip(signatures, plain, strict=True)
             if signature is not None
         ]
-        if signed:
-            known, members, places = zip(*signed, strict=True)
-            self.desk.enter_all(list(map(INDEX.__add__, known)), members)
-            self.turn.entered.update(zip(known, places, strict=True))
+        signed = ordered(signed)
+        self.turn.entered.update(signed)
+        self.desk.enter_all(
+            [INDEX + signature for signature, _ in signed],
+            [self.records[place] for _, place in signed],
+        )
         self.turn.rows += plain
         return blobs
 
