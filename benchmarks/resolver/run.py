@@ -38,7 +38,7 @@ from hub.core.blocks import InternalKey
 from hub.core.catalogue.model import Domain
 from hub.core.dedupe import Dedupe, flows
 from hub.core.keys import KeyRegistry, SigningKey
-from hub.core.log import Incoming, Source
+from hub.core.log import ROW_LAST, Coordinate, Incoming, Source
 from hub.core.state import Overlay
 from hub.core.topics import records_topic
 from hub.edge.files import read_catalogue
@@ -53,8 +53,13 @@ Step = tuple[str, int]
 """Kind of rows, and how many."""
 
 
-def make(pipe: Connection, plan: list[Step], persons: int, rows: int) -> None:
-    """In a process of its own: write the blocks of a plan into the pipe."""
+def make(
+    pipe: Connection, plan: list[Step], persons: int, rows: int, seen: int = 0
+) -> None:
+    """In a process of its own: write the blocks of a plan into the pipe.
+
+    `seen` persons, a row each, were made before.
+    """
     catalogue = read_catalogue()
     world = World(
         flow=flows(catalogue)[FLOW],
@@ -63,7 +68,9 @@ def make(pipe: Connection, plan: list[Step], persons: int, rows: int) -> None:
         key=KEY,
         config=bundle.Bundle(catalogue=catalogue, registry=KeyRegistry(keys={})).digest,
     )
-    seen = 0
+    world.records, world.offset = seen, seen // rows - 1
+    if seen:
+        world.start = Coordinate(offset=world.offset, row=ROW_LAST)
     for kind, count in plan:
         for start in range(0, count, rows):
             size = min(rows, count - start)
@@ -82,7 +89,7 @@ def make(pipe: Connection, plan: list[Step], persons: int, rows: int) -> None:
 class Worker:
     """Dedupe without its broker."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, offset: int = 0) -> None:
         budget = Budget.of()
         state = open_state(folder, budget)
         assert state is not None  # noqa: S101 - the folder is new
@@ -99,17 +106,22 @@ class Worker:
         )
         topic = records_topic(Domain.MOBILITY)
         self.source = Source(topic=topic, partition=0, log=LOG)
-        self.offset = 0
+        self.offset = offset
         self.sent = 0
         self.counts: Counter[str] = Counter()
         self.step_seconds = self.write_seconds = 0.0
 
     def fold(self, values: list[bytes]) -> None:
-        """One chunk: step, then the batch."""
+        """One chunk, in as many steps as the stage asks for."""
         chunk = []
         for value in values:
             chunk.append(Incoming(offset=self.offset, time_ms=0, value=value))
             self.offset += 1
+        while chunk:
+            chunk = chunk[self._step(chunk) :]
+
+    def _step(self, chunk: list[Incoming]) -> int:
+        """One step and its batch; how many messages it took."""
         overlay = Overlay(self.state)
         began = time.thread_time()
         result = self.stage.step(overlay, self.source, chunk)
@@ -121,6 +133,7 @@ class Worker:
         for (name, labels), count in result.counts.items():
             if name == "persons_total":
                 self.counts[dict(labels)["outcome"]] += int(count)
+        return len(chunk) if result.taken is None else result.taken
 
 
 def chunks(pipe: Connection) -> Iterator[tuple[str, int, list[bytes]]]:
@@ -153,11 +166,16 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.sst"))
 
 
-def measure(pipe: Connection, folder: Path, every: int) -> Iterator[dict[str, Any]]:
-    """A line of figures for every `every` rows and at each change of kind."""
-    worker = Worker(folder)
+def measure(
+    pipe: Connection, worker: Worker, every: int, until: float
+) -> Iterator[dict[str, Any]]:
+    """A line of figures for every `every` rows and at each change of kind.
+
+    After `until` (monotonic seconds) no further chunk is folded.
+    """
+    folder = worker.state.folder
     before: dict[str, float] = {}
-    kind, rows, total = "", 0, 0
+    kind, rows, total, taken = "", 0, 0, 0
 
     def line() -> dict[str, Any]:
         now, peak = memory()
@@ -166,6 +184,7 @@ def measure(pipe: Connection, folder: Path, every: int) -> Iterator[dict[str, An
             "kind": kind,
             "rows": rows,
             "total": total,
+            "input_mb": taken >> 20,
             "rows_per_cpu_second": round(rows / max(seconds, 1e-9)),
             "step_us": round((worker.step_seconds - before["step"]) / rows * 1e6, 1),
             "write_us": round((worker.write_seconds - before["write"]) / rows * 1e6, 1),
@@ -196,8 +215,10 @@ def measure(pipe: Connection, folder: Path, every: int) -> Iterator[dict[str, An
         worker.fold(values)
         rows += count
         total += count
+        taken += sum(map(len, values))
+        if time.monotonic() > until:
+            break
     yield line()
-    worker.state.close()
 
 
 def main() -> None:
@@ -208,25 +229,37 @@ def main() -> None:
     parser.add_argument("--renewed", type=int, default=200_000, help="new documents")
     parser.add_argument("--block", type=int, default=20_000, help="rows a block")
     parser.add_argument("--every", type=int, default=1_000_000, help="rows a line")
-    parser.add_argument("--folder", type=Path, default=None, help="for the state")
-    parser.add_argument("--keep", action="store_true", help="leave the state there")
+    parser.add_argument("--folder", type=Path, help="a state to go on from, and keep")
+    parser.add_argument("--seconds", type=int, default=500, help="end after that long")
     args = parser.parse_args()
-    plan = [("new", args.persons), ("known", args.known), ("renewed", args.renewed)]
-    plan = [(kind, count) for kind, count in plan if count]
-    folder = Path(tempfile.mkdtemp(dir=args.folder))
+    folder = args.folder or Path(tempfile.mkdtemp())
+    note = folder / "reached.json"
+    seen, offset = json.loads(note.read_text()) if note.exists() else (0, 0)
+    plan = [("new", args.persons - seen), ("known", args.known)]
+    plan = [(k, n) for k, n in (*plan, ("renewed", args.renewed)) if n]
     mine, other = multiprocessing.Pipe(duplex=False)
     context = multiprocessing.get_context("spawn")
     process = context.Process(
-        target=make, args=(other, plan, args.persons, args.block), daemon=True
+        target=make,
+        args=(other, plan, args.persons, args.block, seen),
+        daemon=True,
     )
     process.start()
     other.close()
+    worker = Worker(folder / "state", offset)
     try:
-        for line in measure(mine, folder / "state", args.every):
+        until = time.monotonic() + args.seconds
+        for line in measure(mine, worker, args.every, until):
             print(json.dumps(line), flush=True)
+            seen += line["rows"] if line["kind"] == "new" else 0
     finally:
-        if not args.keep:
+        process.terminate()
+        worker.state.close()
+        if not args.folder:
             shutil.rmtree(folder)
+    # Only new persons can be gone on from: the others' numbers are not kept.
+    if args.folder and plan and seen < args.persons:
+        note.write_text(json.dumps((seen, worker.offset)))
 
 
 if __name__ == "__main__":
