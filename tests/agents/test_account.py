@@ -216,3 +216,24 @@ def test_the_exposition_is_replaced_as_a_whole() -> None:
     assert text.encode() in metrics.text()
     metrics.present([])
     assert "position_offset{" not in metrics.text().decode()
+
+
+def test_lags_go_with_their_partition(state: State) -> None:
+    """A rebalance leaves no series behind, and a quiet partition has none."""
+    account, one = Account(), partition(state)
+    account.opened(one)
+    [((name, labels), value)] = account.lags(lambda _: 7.0)
+    assert (name, value) == ("source_lag_seconds", 7.0)
+    assert labels == (("source", one.name),)
+    metrics = Metrics("dedupe")
+    metrics.present([*account.samples(), *account.lags(lambda _: 7.0)])
+    assert f'source="{one.name}"' in metrics.text().decode()
+
+    account.gone(one)
+    assert account.lags(lambda _: 7.0) == []
+    metrics.present([*account.samples(), *account.lags(lambda _: 7.0)])
+    assert one.name not in metrics.text().decode()
+
+    quiet = Account(quiet={one.tp.topic})
+    quiet.opened(one)
+    assert quiet.lags(lambda _: 7.0) == []
