@@ -1,5 +1,7 @@
 """Five faults, one after the other, beside a real Prometheus: seconds to the alert.
 
+Before them, how long ``kerwen doctor`` takes.
+
 ``python -m benchmarks.alerts.run``: an embedded hub with a worker of intake and the
 exporter of its home; Prometheus with the rules as delivered, scraping every second.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -88,13 +91,22 @@ def run(folder: Path) -> Iterator[dict[str, object]]:
             raise SystemExit("the hub is not scraped")
         time.sleep(5)
         early = sorted(prometheus.firing())
-        yield {"fault": "none", "alerts": early}
+        yield {"fault": "none", "alerts": early, "doctor_seconds": doctor(hub)}
         for fault, (inject, alert) in FAULTS.items():
             began = time.monotonic()
             inject(hub)
             prometheus.until(alert, PATIENCE_SECONDS)
             seconds = round(time.monotonic() - began, 1)
             yield {"fault": fault, "alert": alert, "seconds": seconds}
+
+
+def doctor(hub: Supervisor) -> float:
+    """How long ``kerwen doctor`` takes beside a hub, process and all."""
+    began = time.monotonic()
+    environment = {**os.environ, "KERWEN_HOME": str(hub.home.root)}
+    command = [sys.executable, "-m", "hub.cli.main", "doctor", "--json"]
+    subprocess.run(command, env=environment, capture_output=True, check=False)
+    return round(time.monotonic() - began, 1)
 
 
 def _worker(hub: Supervisor) -> Kept:
