@@ -263,8 +263,7 @@ class Runtime:
     async def _fold(self, one: Partition, chunk: list[Incoming]) -> None:
         """Fold a chunk, in as many steps as the stage asks for."""
         while chunk or one.owing:
-            began = time.monotonic()
-            one.stepping = began
+            one.stepping = began = time.monotonic()
             try:
                 folded = await self._in(self._steps, self._step, one, chunk)
             except (errors.LogError, errors.BundleError):
@@ -303,6 +302,7 @@ class Runtime:
                 age = time.time() - message.time_ms / 1000
                 metrics.time("message_seconds", max(age, 0.0))
             metrics.take(result.counts, result.gauges)
+            del folded, overlay, result  # a step's many entries: not two at a time
 
     async def _send(self, one: Partition, result: Result, silent: bool) -> None:
         """Send a step's outputs and wait for every acknowledgement."""

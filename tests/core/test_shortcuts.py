@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.core.dedupe import ledger, register
+from hub.core.dedupe import ledger, register, step
 from hub.core.dedupe.desk import Desk
 from hub.core.dedupe.newcomers import HOLDERS, Arrival
 from hub.core.persons import Rules, entries_of
@@ -75,3 +75,17 @@ def test_stage_without_shortcuts(
     assert quick.memory.entries == slow.memory.entries
     assert quick.all_changes == slow.all_changes
     assert quick.counts == slow.counts
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches=test_dedupe.batches, seed=test_dedupe.seeds, most=st.integers(1, 4))
+def test_steps_do_not_show(batches: list[list[Row]], seed: int, most: int) -> None:
+    """A step that takes few rows and leaves the rest changes nothing."""
+    messages = test_dedupe.messages_of(World(seed=seed), batches)
+    whole = test_dedupe.run_in(messages, len(messages))
+    with patch.object(step, "STEP_ROWS", most):
+        cut = test_dedupe.run_in(messages, len(messages))
+
+    assert whole.memory.entries == cut.memory.entries
+    assert whole.changes == cut.changes
+    assert whole.counts == cut.counts

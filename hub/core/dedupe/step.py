@@ -12,8 +12,11 @@ Rules (design: delivery, rules 5, 6 and 8):
 State, besides that of the ledger, the register, the diary, markers and coverage: the
 entry of :mod:`hub.core.dedupe.setting`.
 
-Bound: a step releases held rows until :data:`RELEASE_ROWS` is exceeded; what is left of
-the message is the next step's first work. No later message is looked at before.
+Bounds, because every row of a step has a dozen pending entries:
+
+- A step takes no further message once it has folded :data:`STEP_ROWS`.
+- It releases held rows until :data:`RELEASE_ROWS` is reached; what is left of the
+  message is the next step's first work. No later message is looked at before.
 """
 
 from __future__ import annotations
@@ -47,7 +50,8 @@ from hub.core.messages import (
 from hub.core.stage import Series
 from hub.core.state import Overlay
 
-RELEASE_ROWS = 200_000
+STEP_ROWS = 16_000
+RELEASE_ROWS = 16_000
 
 
 class Step:
@@ -68,7 +72,7 @@ class Step:
         self.config, self.generation, self.clock_ms = NONE, 0, 0
         self.gaps: set[str] = set()
         self._owing: tuple[int, ...] = ()
-        self._rows = 0
+        self._rows = self._released = 0
         stored = self._desk.get(GENERAL)
         if stored is not None:
             general = ormsgpack.unpackb(stored)
@@ -122,7 +126,7 @@ class Step:
         for taken, message in enumerate(messages, 1):
             self.changes.begin(message.offset)
             self._take(message)
-            if not self._finish():
+            if not self._finish() or self._rows >= STEP_ROWS:
                 return taken
         return len(messages)
 
@@ -234,6 +238,7 @@ class Step:
             if rows.height:
                 self._fold(flow, rows, header)
             count += rows.height
+        self._rows += count
         return count
 
     def _fold(self, flow: Flow, rows: pl.DataFrame, header: BlockHeader) -> None:
@@ -275,14 +280,14 @@ class Step:
                 self._diary.tell_all()
                 self._count("markers_total", outcome="complete")
                 continue
-            if self._rows >= RELEASE_ROWS:
+            if self._released >= RELEASE_ROWS:
                 return not self._alignment.ready
             held = self._alignment.next()
             if held is None:
                 return True
             _, after, value = held
             header, sections = blocks.open(decode_as(Block, value), self._key)
-            self._rows += self._handle(header, sections, after)
+            self._released += self._handle(header, sections, after)
 
     def _count(self, name: str, count: int = 1, **labels: str) -> None:
         if count:
