@@ -191,16 +191,19 @@ def key_of(folder: Path, found: Vault) -> bytes:
     Raises:
         MachineError: It is locked.
     """
-    key = vault.held(folder)
-    if key is not None:
-        return key
     room = folder.parent / DEVELOPMENT
+    trouble: HubError | None = None
     if room.is_dir():
         try:
             shares = [read_text(path) for path in sorted(room.glob("share-*.txt"))]
             return _opened(found, combine(shares[:THRESHOLD]))
         except HubError as error:
-            raise MachineError(f"{room}: {error}") from error
+            trouble = error  # they may be left over from before a ceremony
+    key = vault.held(folder)
+    if key is not None:
+        return key
+    if trouble is not None:
+        raise MachineError(f"{room}: {trouble}") from trouble
     raise MachineError(f"{folder / vault.FILE} is locked: {UNLOCK}")
 
 

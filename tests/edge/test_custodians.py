@@ -229,6 +229,11 @@ def test_a_new_hub_of_one_machine_works_out_of_the_box(plain: Path) -> None:
     assert len(shares) == 3
     assert all(custodians.WARNING in path.read_text() for path in shares)
     assert vault.held(plain / "keys" / "intake") is None
+    before = locked_keys(plain)
+    keylocks.lock(plain, CUSTODY, now_ms=NOW_MS)
+    assert locked_keys(plain) == before  # the ceremony broke off before they went
+    keylocks.develop(plain, NOW_MS)
+    keylocks.forget(plain)
     shares[0].write_text("# lost\n")
     with pytest.raises(MachineError, match="first share is mistyped"):
         keyring.intake(plain)
