@@ -39,6 +39,7 @@ VERBS: dict[str, str] = {
     "query": "print one indicator table by sex",
     "verify": "check offline that figures are exactly those the hub signed",
     "gateway": "members' tokens for the gateway, and revoking a member at once",
+    "webhook": "addresses of members that are told of releases",
     "onboard": "let a ministry or a member in: keys, agreement, permissions, a test",
     "offboard": "end a member's part: its signature, permissions and tokens",
     "backup": "seal what a home cannot make again for the recovery key",

@@ -34,6 +34,7 @@ from hub.gateway.app import application
 from hub.gateway.doors import Doors
 from hub.gateway.feed import Feed
 from hub.gateway.gateway import Gateway
+from hub.gateway.hooks import Hooks
 from hub.gateway.lookup import Lookup
 from hub.gateway.registrar import Registrar, Registry
 from hub.gateway.routes.registry import entries
@@ -138,11 +139,15 @@ async def _serve(settings: Settings, gateway: Gateway, feed: Feed, port: int) ->
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    telling = asyncio.create_task(_tell(settings, gateway, feed, port))
+    telling = [
+        asyncio.create_task(_tell(settings, gateway, feed, port)),
+        asyncio.create_task(Hooks(settings.home, gateway).tell()),
+    ]
     try:
         await asyncio.gather(*(server.serve() for server in servers))
     finally:
-        telling.cancel()
+        for one in telling:
+            one.cancel()
 
 
 async def _tell(settings: Settings, gateway: Gateway, feed: Feed, port: int) -> None:

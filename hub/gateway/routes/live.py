@@ -41,8 +41,8 @@ async def live(request: Request) -> Response:
     """A stream of events from now on."""
     gateway = web.gateway_of(request)
     caller = web.caller_of(request)
-    said = single(web.pairs(request), frozenset({"tables"}))
-    tables = frozenset(one for one in said.get("tables", "").split(",") if one)
+    asked = single(web.pairs(request), frozenset({"tables"}))
+    tables = frozenset(one for one in asked.get("tables", "").split(",") if one)
     known = {one.id for one in gateway.tables()}
     for one in tables - known:
         raise syntax(f"tables: {shown(one)} is not published")
@@ -96,8 +96,9 @@ def _may_hear(gateway: Gateway, caller: Caller, news: Change) -> bool:
     return table.access == "public" or caller != PUBLIC
 
 
-def _event(news: Change) -> str:
-    said = {
+def said(news: Change) -> dict[str, object]:
+    """What is told of a change: never the figures."""
+    return {
         "table": news.table,
         "action": news.action,
         "release": news.marker,
@@ -107,7 +108,11 @@ def _event(news: Change) -> str:
         "seen": iso(news.seen_ms),
         "observations": news.observations,
     }
-    return f"event: {news.action}\nid: {news.marker}\ndata: {json.dumps(said)}\n\n"
+
+
+def _event(news: Change) -> str:
+    data = json.dumps(said(news))
+    return f"event: {news.action}\nid: {news.marker}\ndata: {data}\n\n"
 
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
