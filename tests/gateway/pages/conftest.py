@@ -1,4 +1,4 @@
-"""A browser, and gateways with figures of several years."""
+"""A browser of the machine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium of the machine, started once."""
+    """Chromium, started once for a module.
+
+    As long as it is there the main thread has a running loop, so it has to be gone
+    before tests of other modules begin one of theirs.
+    """
     found = shutil.which("chromium")
     assert found is not None, "no chromium; apt-get install chromium"
     with sync_playwright() as playwright:
