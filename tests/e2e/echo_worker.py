@@ -23,6 +23,12 @@ from hub.edge.settings import Settings
 
 POISON = b"poison"
 REFUSED = b"refused"
+LABELS = (
+    ("dataflow", "x"),
+    ("ministry", "sms"),
+    ("outcome", "accepted"),
+    ("reason", ""),
+)
 
 
 class Echo:
@@ -55,7 +61,7 @@ class Echo:
         value = json.dumps(covers).encode()
         return Result(
             sends=[Send(topic=self._output, partition=0, key=None, value=value)],
-            counts={("rows_total", (("outcome", "accepted"),)): len(messages)},
+            counts={("rows_total", LABELS): len(messages)},
         )
 
 
