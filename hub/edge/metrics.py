@@ -162,12 +162,12 @@ class Metrics:
         labels: Mapping[str, str],
     ) -> Counter | Gauge | Histogram | None:
         known = declared.metric(name, self.stage)
-        if {*labels} != {*known.labels} or kind.__name__.lower() != known.kind:
+        if not {*labels} <= {*known.labels} or kind.__name__.lower() != known.kind:
             raise ValueError(
                 f"metric {name}: a {known.kind} with {known.labels} is declared, not a"
                 f" {kind.__name__.lower()} with {tuple(labels)}"
             )
-        labels = known.bounded(labels)
+        labels = known.bounded({label: labels.get(label, "") for label in known.labels})
         series = (name, tuple(sorted(labels.items())))
         with self._lock:
             if series not in self._series:
