@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -95,6 +96,12 @@ def path(
     return sends, notices(sends)[0].digest
 
 
+@cache
+def silent() -> tuple[list[Send], bytes]:
+    """A draft that nobody approves."""
+    return path([])
+
+
 def approval(seen: bytes, private: Ed25519PrivateKey, key_id: str) -> Approval:
     """A word about the draft."""
     signature = private.sign(drafts.signed_bytes(FIRST.marker, seen))
@@ -109,14 +116,14 @@ def approval(seen: bytes, private: Ed25519PrivateKey, key_id: str) -> Approval:
 
 def test_nothing_goes_out_without_a_word_and_then_what_was_seen() -> None:
     """The draft tells utility and no figure; approved, it is that very release."""
-    silent, seen = path([])
-    [draft] = [one for one in notices(silent) if one.marker == FIRST.marker]
+    told_only, seen = silent()
+    [draft] = [one for one in notices(told_only) if one.marker == FIRST.marker]
     told = [observation.decode(one) for one in draft.manifests]
     late = {"crossing": crossings("F", 30, first=40)}
     sends, _ = path([approval(seen, KEY, "word")], late)
     out = [one for one in manifests(sends) if one.marker == FIRST.marker]
 
-    assert {one.topic for one in silent} == {NOTICES}
+    assert {one.topic for one in told_only} == {NOTICES}
     assert draft.kind == "draft"
     assert drafts.digest(draft.manifests) == draft.digest
     # Rows that came after the draft are not in it.
@@ -129,7 +136,7 @@ def test_nothing_goes_out_without_a_word_and_then_what_was_seen() -> None:
 
 def test_cells_that_were_made_anew_know_the_word_from_the_beginning() -> None:
     """The draft is told and let out at once: the same release."""
-    _, seen = path([])
+    _, seen = silent()
     word = [approval(seen, KEY, "word")]
     live, _ = path(word)
     anew, _ = path(word, kind=Held)
@@ -139,7 +146,7 @@ def test_cells_that_were_made_anew_know_the_word_from_the_beginning() -> None:
 
 def test_a_word_counts_only_from_whom_it_is_asked_and_about_what_was_seen() -> None:
     """Another member's key, another draft's digest, no signature at all."""
-    _, seen = path([])
+    _, seen = silent()
     wrong = [
         approval(seen, OTHER, "other"),
         approval(seen, OTHER, "word"),
@@ -154,7 +161,7 @@ def test_a_word_counts_only_from_whom_it_is_asked_and_about_what_was_seen() -> N
 
 def test_a_newer_draft_takes_the_place_of_an_older_one() -> None:
     """The approval of what is no longer there lets nothing out."""
-    _, seen = path([])
+    _, seen = silent()
     again = ending(close("b", created_ms=2_000), BEFORE)
     sends, _ = path([approval(seen, KEY, "word")], again)
 
@@ -163,7 +170,7 @@ def test_a_newer_draft_takes_the_place_of_an_older_one() -> None:
 
 def test_the_report_as_a_page_has_a_line_a_table_and_names_hidden_women() -> None:
     """From manifests alone."""
-    sends, _ = path([])
+    sends, _ = silent()
     found = report.rows(map(observation.decode, notices(sends)[0].manifests))
     hidden = {**found[0], "suppressed_f": 20.0, "suppressed_m": 10.0}
     page = report.page([hidden, *found[1:]], "What protection costs")

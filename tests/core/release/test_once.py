@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -39,12 +40,17 @@ def after_first(
     second: Close, *between: Message, stage: Release | None = None
 ) -> tuple[Memory, list[Send]]:
     """What a cut sends after one of the whole year under P."""
-    before = cuts.cells_log([YEAR, FIRST])
     whole = cuts.cells_log([YEAR, FIRST, *between, second])
     stage = stage or cuts.release()
     memory, results = cuts.step(stage, whole)
-    _, once = cuts.step(cuts.release(), before)
-    return memory, sent(results)[len(sent(once)) :]
+    return memory, sent(results)[sends_of_first() :]
+
+
+@cache
+def sends_of_first() -> int:
+    """How many messages the first cut sends."""
+    _, results = cuts.step(cuts.release(), cuts.cells_log([YEAR, FIRST]))
+    return len(sent(results))
 
 
 def notices(sends: list[Send]) -> list[Notice]:
