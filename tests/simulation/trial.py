@@ -32,6 +32,15 @@ SHARED = 500
 WHOLLY = 64
 """One trial in so many remembers nothing."""
 
+BROUGHT_BY = {
+    "before take": "copy",
+    "after take": "copy",
+    "ask starts": "jump",
+    "ask ends": "jump",
+    "sleep": "jump",
+}
+"""Points where processes seldom stand, and what brings them there."""
+
 FAULTS = 3
 Without = Callable[[], AbstractContextManager[Any]]
 ALL_RULES: Without = nullcontext
@@ -87,8 +96,19 @@ def killed(seed: int, whole: World = SMALL) -> Trial:
     work = workload.make(whole.name, seed // SHARED)
     calm = calmly(work)
     points = sorted(calm.rehearsed)
-    triple = ("crash", *points[seed % len(points)])
-    plan = struck(triple, chance("killed", seed), calm.visits)
+    stage, point = points[seed % len(points)]
+    rng = chance("killed", seed)
+    plan = struck(("crash", stage, point), rng, calm.visits)
+    if point in BROUGHT_BY:
+        ticks = sum(calm.visits.values()) // 2
+        # The kill is at the first visit there is, whatever an undisturbed run has.
+        plan = [
+            *(
+                Fault(BROUGHT_BY[point], stage, "", rng.randrange(ticks))
+                for _ in range(4)
+            ),
+            plan[-1]._replace(nth=1),
+        ]
     return Trial(seed=seed, work=work, plan=tuple(plan))
 
 
