@@ -11,25 +11,59 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
+from hub.cli.bundles import standings
 from hub.cli.main import main
 from hub.client import wait_for
-from hub.core.catalogue.model import Catalogue
-from hub.core.keys import HUB
+from hub.core.catalogue.model import Catalogue, Domain
+from hub.core.errors import InvalidError
+from hub.core.keys import HUB, KeyRegistry
+from hub.core.log import Source
+from hub.core.topics import sources
 from hub.core.trail import Trail
-from hub.edge import control, keyring, rotation, trail
+from hub.edge import (
+    control,
+    destroying,
+    enacting,
+    kafka,
+    keyring,
+    rotation,
+    topics,
+    trail,
+)
 from hub.edge.settings import Home, Settings
 from hub.edge.staging import KINDS, OWN
 from hub.embedded.plan import Plan
 from hub.embedded.supervisor import Supervisor
 from hub.publisher.publish import Session
-from hub.trials import audit, demo
+from hub.publisher.summary import Summary
+from hub.trials import audit, demo, recount
 from hub.trials.sample.write import write
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 PERSONS = 150
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """A second hub, made of the sealed log of the first with other pseudonyms.
+
+    Attributes:
+        again: What a second copy brought.
+        cells: Of the first hub and of the second, without sums of pseudonyms.
+        persons: Pseudonyms of each: the first hub's, the second's.
+    """
+
+    copied: dict[str, Any]
+    again: dict[str, Any]
+    finished: dict[str, Any]
+    cells: tuple[pl.DataFrame, pl.DataFrame]
+    persons: tuple[set[bytes], set[bytes]]
+    registry: KeyRegistry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +77,9 @@ class Story:
     impacts: dict[str, dict[str, Any]]
     revoked: dict[str, Any]
     audit: audit.Audit
+    derived: Derived
+    destroyed: dict[str, Any]
+    after: Summary
     log: Trail
     restarts: dict[str, int]
 
@@ -116,6 +153,15 @@ def _story(hub: Supervisor, catalogue: Catalogue, folder: Path) -> Story:
     }
     marker = control.close(settings, catalogue, period="2025")
     wait_for(settings, "iom", marker.marker, marker.tables, timeout=300)
+    audited = audit.audit(settings, catalogue, marker.marker)
+    derived = _rekeyed(settings, catalogue, audited)
+    called("keys", "revoke", before["hub"], "--reason", "its month is over", "--apply")
+    with pytest.raises(InvalidError, match="still retained"):
+        refused(settings, catalogue, before["hub"])
+    words = ["destroy", before["hub"], "--reason", "the year is over", "--apply"]
+    destroyed = called("keys", *words, "--early")
+    with Session.open(settings, catalogue, "sms") as session:
+        after = session.publish(more["dataflow"], folder / more["path"], again=True)
     return Story(
         settings=settings,
         before=before,
@@ -123,10 +169,82 @@ def _story(hub: Supervisor, catalogue: Catalogue, folder: Path) -> Story:
         published=published[0],
         impacts=impacts,
         revoked=revoked,
-        audit=audit.audit(settings, catalogue, marker.marker),
+        audit=audited,
+        derived=derived,
+        destroyed=destroyed,
+        after=after,
         log=trail.read(settings),
         restarts={kept.name: kept.restarts for kept in hub.kept},
     )
+
+
+def _rekeyed(old: Settings, catalogue: Catalogue, audited: audit.Audit) -> Derived:
+    """Re-key into another home, copy the sealed log, count every cell from the copy."""
+    home = Home(root=old.home.root.with_name("rekeyed"))
+    words = ("keys", "rekey", "--from", str(old.home.root), "--apply")
+    brokers = ("--from-bootstrap", old.bootstrap)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERWEN_HOME", str(home.root))
+        assert called(*words, *brokers)["prepared"]
+        plan = Plan(workers={}, quick=True)
+        with Supervisor(Settings(home=home), plan, catalogue=catalogue) as hub:
+            patch.setenv("KERWEN_BOOTSTRAP", hub.settings.bootstrap)
+            copied = called(*words, *brokers)
+            again = called(*words, *brokers)
+            finished = called("keys", "rekey", "--finish", "--apply")
+            second = _inbound(hub.settings, catalogue)
+    first = _inbound(old, catalogue)
+    facts = recount.facts(catalogue, second)
+    cells = recount.expected(catalogue, facts, audited.close)
+    return Derived(
+        copied=copied,
+        again=again,
+        finished=finished,
+        cells=(_counted(audited.recounted), _counted(cells)),
+        persons=(_persons(first), _persons(second)),
+        registry=keyring.registry(home.root),
+    )
+
+
+def _inbound(settings: Settings, catalogue: Catalogue) -> recount.Inbound:
+    """The rows of a hub's inbound log, with the pseudonyms of its own secrets."""
+    library = enacting.library(settings)
+    root = settings.home.root
+    reader = recount.Reader(catalogue, library, keyring.intake(root))
+    places = sources(catalogue, Domain.NONE)
+    names = sorted({topic for topic, _ in places})
+    logs = topics.logs(settings, "audit", names, keyring.registry(root))
+    with kafka.consumer(settings, "audit") as client:
+        for (topic, partition), extent in kafka.extents(client, places).items():
+            source = Source(topic=topic, partition=partition, log=logs[topic])
+            reader.read(source, kafka.read(client, topic, partition, 0, extent.end))
+    return reader.inbound
+
+
+def _counted(cells: pl.DataFrame) -> pl.DataFrame:
+    """What of the cells does not hang on pseudonyms."""
+    return cells.select(*recount.NAMES, "n", "total", "persons").sort(recount.NAMES)
+
+
+def _persons(inbound: recount.Inbound) -> set[bytes]:
+    """Every pseudonym of a record."""
+    return {
+        record
+        for flows in inbound.rows.values()
+        for frames in flows.values()
+        for frame in frames
+        for record in frame["record"].drop_nulls().to_list()
+    }
+
+
+def refused(settings: Settings, catalogue: Catalogue, key_id: str) -> None:
+    """Ask for a destruction without saying that the log may become unreadable."""
+    doomed = destroying.look(settings, catalogue, key_id)
+    positions = {
+        (one["topic"], one["partition"]): one["position"]
+        for one in standings(settings.home)
+    }
+    destroying.refuse(doomed, positions, early=False)
 
 
 def called(*words: str) -> dict[str, Any]:
@@ -189,3 +307,43 @@ def test_every_act_is_in_the_trail(story: Story) -> None:
         story.before["control"],
         used(story.settings)["control"],
     ]
+
+
+def test_a_destroyed_key_opens_nothing_and_is_told(story: Story) -> None:
+    """The statement names what is unreadable; its digest is in the trail."""
+    home, key_id = story.settings.home, story.before["hub"]
+    statement = destroying.read(home, key_id)
+
+    assert key_id not in keyring.intake(home.root).hub
+    assert statement.digest().hex() == story.destroyed["statement"]
+    assert statement.retained == story.impacts[key_id]["messages"]
+    acts = [act for _, act in story.log.acts if act.verb == "keys destroy"]
+    assert [act.subject for act in acts] == [key_id]
+    assert story.destroyed["statement"] in acts[0].reason.decode()
+
+
+def test_the_hub_goes_on_without_the_destroyed_key(story: Story) -> None:
+    """Batches sealed to the new one are opened and receipted."""
+    assert story.after.complete
+
+
+def test_a_second_hub_has_other_pseudonyms_and_the_same_cells(story: Story) -> None:
+    """Derived from the sealed log by new secrets: nothing of the old ones is left."""
+    first, second = story.derived.persons
+
+    cells, derived = story.derived.cells
+    assert cells.height > 0
+    assert_frame_equal(cells, derived)
+    assert first
+    assert len(first) == len(second)
+    assert not first & second
+
+
+def test_a_copy_goes_on_where_it_ended(story: Story) -> None:
+    """Twice is as good as once; what was revoked is revoked again at the end."""
+    copied = story.derived.copied["copied"]
+
+    assert copied > 0
+    assert story.derived.again["copied"] == copied
+    assert story.derived.finished["revoked"] == [story.before["sign"]]
+    assert story.derived.registry.keys[story.before["sign"]].status == "revoked"
