@@ -2,8 +2,9 @@
 
 Rules (design: delivery, rules 11 and 12; bars):
 
-- All batches are sent while the workers are stopped, so the backlog is as large as it
-  can be; then they go on, and what is measured is the way down to nothing.
+- All batches are sent while every stage but intake is stopped (a publisher waits for
+  receipts), so the backlog is as large as it can be; then they go on, and what is
+  measured is the way down to nothing.
 - After a kill -9, and after the state was deleted as well, the clock stops when a probe
   is through every partition of the path.
 - A rebuild is from the log's beginning, the worst case: no checkpoint was taken.
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,10 +22,9 @@ from typing import Any
 
 from hub.client import wait_for
 from hub.core.access import STAGES
-from hub.core.catalogue.model import Catalogue, Domain
+from hub.core.catalogue.model import Catalogue
 from hub.core.errors import RetriableError
-from hub.core.topics import sources
-from hub.edge import control, kafka
+from hub.edge import control
 from hub.edge.settings import Settings
 from hub.embedded.keeping import Kept
 from hub.embedded.supervisor import Supervisor
@@ -37,7 +36,7 @@ from hub.trials.sample.write import write
 
 WAIT_SECONDS_MAX = 3600.0
 KILLS = 3
-QUIET_SECONDS = 5.0
+RECORDS = "hub.records."
 REBUILT = ("intake", "dedupe", "aggregate")
 _LOOK_SECONDS = 0.05
 
@@ -48,7 +47,7 @@ class Recovery:
 
     Attributes:
         records: Rows published; all of them are in state.
-        backlog_bytes: Sealed batches that waited.
+        backlog_bytes: Blocks of intake that waited.
         backlog_seconds: Until nothing of them waited any more.
         killed_seconds: Stage -> seconds from each kill -9 until all is whole again.
         rebuilt_seconds: Stage -> the same when its state was deleted as well.
@@ -126,20 +125,18 @@ def run(
 
 
 def _backlog(one: _Bench, spooled: bench.Spooled, done: Recovery, tell: Tell) -> None:
-    """Everything sent, nothing folded; then all of it folded."""
-    rows: list[int] = []
-    send = threading.Thread(
-        target=lambda: rows.append(bench.send(one.hub.settings, one.catalogue, spooled))
-    )
+    """Everything taken in and nothing resolved; then all of it."""
     with _stopped(one.hub):
-        send.start()
-        done.backlog_bytes = _sent(one)
+        done.records = bench.send(one.hub.settings, one.catalogue, spooled)
+        done.backlog_bytes = sum(
+            path.stat().st_size
+            for path in one.hub.home.kafka.rglob("*.log")
+            if path.parent.name.startswith(RECORDS)
+        )
         tell(f"{done.backlog_bytes >> 20} MB wait")
     began = time.monotonic()
-    send.join()
     one.whole()
     done.backlog_seconds = round(time.monotonic() - began, 1)
-    done.records = rows[0]
     done.rss_bytes_max = {
         kept.name: rss_bytes_max(kept.pid) for kept in one.hub.kept if kept.pid
     }
@@ -148,30 +145,14 @@ def _backlog(one: _Bench, spooled: bench.Spooled, done: Recovery, tell: Tell) ->
 
 @contextmanager
 def _stopped(hub: Supervisor) -> Iterator[None]:
-    for kept in hub.kept:
+    behind = [kept for kept in hub.kept if kept.stage != "intake"]
+    for kept in behind:
         kept.signal(signal.SIGSTOP)
     try:
         yield
     finally:
-        for kept in hub.kept:
+        for kept in behind:
             kept.signal(signal.SIGCONT)
-
-
-def _sent(one: _Bench) -> int:
-    """Wait until the ministries' logs have not grown for a while; their size."""
-    logs = one.hub.home.kafka
-    places = sources(one.catalogue, Domain.NONE)
-    since = time.monotonic()
-    with kafka.consumer(one.hub.settings, "admin") as client:
-        first = ends = kafka.extents(client, places)
-        while ends == first or time.monotonic() - since < QUIET_SECONDS:
-            found = kafka.extents(client, places)
-            if found != ends:
-                ends, since = found, time.monotonic()
-            time.sleep(0.5)
-    return sum(
-        path.stat().st_size for path in logs.rglob("*.log") if "ministry." in str(path)
-    )
 
 
 def _kill(one: _Bench, stage: str, *, wiped: bool = False) -> float:
