@@ -28,6 +28,8 @@ PREFIX = "zz"
 """Tokens begin so; no word does."""
 NUMBER_MAX = 1_000_000
 _TOKEN_BYTES = 12
+_EMPTY = {".index", ".timeindex"}
+"""Kafka's: ten megabytes of offsets and zeros each."""
 _HEADER = (
     "record_id",
     "revision",
@@ -131,6 +133,8 @@ def leaks(tokens: Iterable[str], folders: Iterable[Path]) -> list[Path]:
     found = []
     for folder in folders:
         for path in sorted(folder.rglob("*")):
+            if path.suffix in _EMPTY:
+                continue
             try:
                 if path.is_file() and _holds(path, words):
                     found.append(path)
