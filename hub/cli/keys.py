@@ -85,7 +85,7 @@ def _list(args: argparse.Namespace, settings: Settings, out: Output) -> int:
 
 
 def _row(one: Stock) -> tuple[object, ...]:
-    state = f"{one.status}, in use" if one.used else one.status
+    state = "in use" if one.used else one.status
     age = "" if one.days is None else f"{one.days} d"
     due = "" if one.due_days is None else f"{one.due_days} d"
     return one.key_id, one.kind, one.holder, state, age, due

@@ -31,7 +31,7 @@ class Stock:
     Attributes:
         kind: hub, internal, sign, seal, receipt, statement, release, control, or
             pseudonym and disclosure.
-        status: active, staged, revoked or locked.
+        status: active, staged, revoked or destroyed.
         days: Its age; None: nobody wrote down when it began.
         due_days: Days until it is due, negative when overdue; None: never.
     """
@@ -52,11 +52,12 @@ def stock(home: Home, now_ms: int) -> Iterator[Stock]:
         kind = kind_of(key)
         used = key.key_id == in_use(registry, key)
         due = epochs.days_left(kind, key.not_before_ms, now_ms)
+        gone = home.keys / "destroyed" / f"{key.key_id}.json"
         yield Stock(
             key_id=key.key_id,
             kind=kind,
             holder=key.member,
-            status=key.status,
+            status="destroyed" if gone.exists() else key.status,
             used=used,
             days=(now_ms - key.not_before_ms) // epochs.DAY_MS,
             due_days=due if used else None,

@@ -155,6 +155,10 @@ def test_the_stock_lists_every_key_by_age(home: Home) -> None:
     assert found["sms-sign-2026-11"].due_days == 357
     assert found["pseudonym-mobility"].due_days is None
     assert found["disclosure-noise"].holder == "release"
+    (home.keys / "destroyed").mkdir()
+    (home.keys / "destroyed" / "hub-2026-11.json").write_text("")
+    again = {one.key_id: one.status for one in keystock.stock(home, later_ms)}
+    assert again["hub-2026-11"] == "destroyed"
 
 
 def test_what_is_missing_is_named_before_it_is_made(tmp_path: Path) -> None:
