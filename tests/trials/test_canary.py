@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from random import Random
 
@@ -18,9 +19,10 @@ from hub.cli.main import main
 from hub.core.books import Books
 from hub.core.catalogue.live import compare
 from hub.core.catalogue.model import Catalogue
+from hub.core.errors import MachineError
 from hub.core.topics import topics
 from hub.edge.files import catalogue_folder, read_catalogue
-from hub.trials import canary
+from hub.trials import canary, canary_service
 from hub.trials.canary import Bird, Flock, Tally
 from hub.trials.canary_service import FIRST_MONTH, SHORT_MONTH
 from tests.trials import years
@@ -189,3 +191,30 @@ def test_the_service_says_what_it_lacks(tmp_path: Path) -> None:
     )
     assert done.returncode == 3
     assert "the canary cannot fly: 'canary' is no member" in done.stderr
+
+
+def test_the_service_goes_on_whatever_happens() -> None:
+    """A hub that is away ends no service; a long trip that waits is tried again."""
+    done = threading.Event()
+    told: list[str] = []
+
+    class Tired:
+        """Says what it was asked; its hub is away once."""
+
+        def fly(self) -> str:
+            told.append("fly")
+            if len(told) == 1:
+                raise MachineError("no hub runs here")
+            return "counted"
+
+        def travel(self) -> str:
+            told.append("travel")
+            return "released" if told.count("travel") > 1 else "waits"
+
+        def search(self) -> int:
+            told.append("search")
+            done.set()
+            return 0
+
+    canary_service._serve(Tired(), done, every=0.001, release=0.0)  # type: ignore[arg-type]  # the loop alone
+    assert told == ["fly", "fly", "travel", "fly", "travel", "search"]
