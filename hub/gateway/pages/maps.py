@@ -10,8 +10,10 @@ from hub.gateway.pages.draw import INK, NUMBER, Look, Points, Spec
 
 _SCALE = ("#e3efed", "#0b5d57")
 _TILE, _TILE_SMALL = 128, 100
-_DARK = 0.55
-"""Share of the greatest figure from which a tile needs white letters."""
+_DARK = 0.76
+"""Share of the greatest figure above which letters on a tile are white: there white and
+black both have 4.5 to 1."""
+_LIGHT_INK, _DARK_INK = "#ffffff", "#000000"
 _STEP = 34
 """Pixels between two countries."""
 _APART = 9
@@ -25,7 +27,7 @@ def tiles(points: Points, look: Look) -> Spec:
     shade = {
         "field": "value",
         "type": "quantitative",
-        "scale": {"domain": [0, top], "range": list(_SCALE)},
+        "scale": {"domain": [0, top], "range": list(_SCALE), "interpolate": "rgb"},
         "legend": None,
     }
     tile = {"type": "rect", "cornerRadius": 8, "stroke": "#9fb3ae"}
@@ -42,8 +44,8 @@ def tiles(points: Points, look: Look) -> Spec:
             {"data": draw.data(absent), **plain},
             {"data": draw.data(shown), "mark": tile, "encoding": coloured},
             *_written(absent, INK, size),
-            *_written(light, INK, size),
-            *_written(dark, "#ffffff", size),
+            *_written(light, _DARK_INK, size),
+            *_written(dark, _LIGHT_INK, size),
         ]
         edge = {"axis": None, "scale": {"padding": 0.06, "domain": [0, 1, 2]}}
         panels.append(

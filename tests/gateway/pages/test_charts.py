@@ -10,7 +10,7 @@ import httpx
 import pytest
 import vl_convert
 
-from hub.gateway.pages import charts, draw, grid
+from hub.gateway.pages import charts, draw, grid, maps
 from hub.gateway.pages.charts import Chart
 from hub.gateway.pages.texts import Words
 from hub.gateway.pages.view import View, read
@@ -105,6 +105,38 @@ def test_a_map_has_every_velayat_once_a_sex(full: House) -> None:
 
     assert {code for code, _ in tiles} == velayats
     assert len(set(tiles.values())) == len(velayats)
+
+
+def luminance(colour: tuple[float, ...]) -> float:
+    """Relative luminance of red, green and blue in 0 … 255 (WCAG 2.1)."""
+    parts = [one / 255 for one in colour]
+    linear = [
+        one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4
+        for one in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def rgb(text: str) -> tuple[float, ...]:
+    """A colour as three numbers."""
+    return tuple(int(text[at : at + 2], 16) for at in (1, 3, 5))
+
+
+def test_letters_on_a_tile_can_be_read() -> None:
+    """Whatever the figure: 4.5 to 1."""
+    low, high = map(rgb, maps._SCALE)
+    for share in (at / 100 for at in range(101)):
+        tile = tuple(a + (b - a) * share for a, b in zip(low, high, strict=True))
+        ink = maps._LIGHT_INK if share > maps._DARK else maps._DARK_INK
+        dark, light = sorted((luminance(tile), luminance(rgb(ink))))
+
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, share
+
+
+@pytest.mark.parametrize("colour", [*draw.COLOURS, *draw.ONE_COLOUR, draw.SOFT])
+def test_lines_and_names_can_be_seen_on_white(colour: str) -> None:
+    """3 to 1 for what is drawn; names of sexes are written large."""
+    assert 1.05 / (luminance(rgb(colour)) + 0.05) >= 3
 
 
 def test_pictures_are_files(url: str) -> None:
