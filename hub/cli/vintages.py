@@ -22,7 +22,7 @@ from hub.core.messages.indicators import UTILITY
 from hub.core.observation import Observation, Vintage
 from hub.core.period import parse
 from hub.core.skips import Undone
-from hub.edge import control, enacting, trail
+from hub.edge import control, enacting, notices, trail
 from hub.edge.settings import Settings
 
 
@@ -73,6 +73,7 @@ def plan(desk: Desk, years: int) -> int:
     """Print what is due, and what follows; nothing is done."""
     day = today(desk.catalogue)
     listed = due(desk.catalogue, standing(desk), years=years, today=day)
+    drafts = _drafts(desk)
     soon = [one for one in listed if one.state != "released"]
     desk.out.table(
         f"Due at {desk.catalogue.calendar.hour}:00 of the day, Asia/Ashgabat",
@@ -84,9 +85,15 @@ def plan(desk: Desk, years: int) -> int:
         right=("tables",),
     )
     waiting = sum(1 for one in soon if one.state == "due")
+    for one in drafts:
+        desk.out.say(
+            f"draft {one['marker'][:8]}, vintage {one['vintage']} of {one['period']},"
+            f" waits for {desk.catalogue.calendar.approval}"
+        )
     desk.out.result(
         {
             "today": day.isoformat(),
+            "drafts": drafts,
             "plan": [
                 {
                     "day": one.day.isoformat(),
@@ -101,6 +108,17 @@ def plan(desk: Desk, years: int) -> int:
         f"{waiting} releases are due; `kerwen release run --due` makes them",
     )
     return 0
+
+
+def _drafts(desk: Desk) -> list[dict[str, str]]:
+    """What waits for an approval."""
+    if not desk.catalogue.calendar.approval:
+        return []
+    out = {one.marker for one in vintages(desk.settings, desk.reader)}
+    return [
+        {"marker": one.marker.hex(), "vintage": one.vintage, "period": one.period}
+        for one in notices.waiting(desk.settings, out)
+    ]
 
 
 def show(desk: Desk, period: str | None, tables: set[str]) -> int:

@@ -8,7 +8,7 @@ Rules (:mod:`hub.core.release.drafts`):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -66,6 +66,16 @@ def drafted(settings: Settings) -> set[tuple[str, str]]:
     """Period and vintage of everything that a draft was made of."""
     with Ear(settings, from_the_beginning=True) as ear:
         return {(one.period, one.vintage) for one in ear.news() if one.kind == DRAFT}
+
+
+def waiting(settings: Settings, released: Collection[bytes]) -> list[Notice]:
+    """Drafts that were not let out; `released` are markers of what was published."""
+    with Ear(settings, from_the_beginning=True) as ear:
+        return [
+            one
+            for one in ear.news()
+            if one.kind == DRAFT and one.marker not in released
+        ]
 
 
 def named(settings: Settings, marker: str) -> Notice:
