@@ -89,15 +89,14 @@ def test_a_release_from_draft_to_withdrawal(hub: Hub) -> None:
     assert draft["utility"]
     assert "nothing is released" in hub.kerwen(f"query {TABLE}", code=1)["error"]
     marker = draft["marker"][:8]
-    waiting = hub.kerwen("release plan")["drafts"]
-    assert [one["marker"][:8] for one in waiting] == [marker]
+    assert marker in _waiting(hub)
 
     word = "--reason looked-at"
     wrong = hub.kerwen(f"release approve --marker {marker} --member iom {word}", code=1)
     assert "the calendar asks for 'stat'" in wrong["error"]
     let_out = hub.kerwen(f"release approve --marker {marker} --member stat {word}")
     assert let_out["observations"] > 0
-    assert hub.kerwen("release plan")["drafts"] == []
+    assert marker not in _waiting(hub)
     assert hub.kerwen(f"query {TABLE}")["observations"]
 
     hub.kerwen(f"subscribe --tables {TABLE} --output figures.jsonl")
@@ -116,6 +115,11 @@ def test_a_release_from_draft_to_withdrawal(hub: Hub) -> None:
 
     hub.kerwen(f"release withdraw --marker {marker} --tables {TABLE} {word}")
     assert "nothing is released" in hub.kerwen(f"query {TABLE}", code=1)["error"]
+
+
+def _waiting(hub: Hub) -> list[str]:
+    """Drafts that wait for a word."""
+    return [one["marker"][:8] for one in hub.kerwen("release plan")["drafts"]]
 
 
 def _refused(settings: Settings) -> str:
@@ -163,5 +167,5 @@ def test_a_persons_request(hub: Hub) -> None:
     proof = hub.kerwen(f"receipts prove {about} --file proof.json")
     assert proof["gone"]
     assert json.loads((hub.folder / "proof.json").read_text())["statement"]
-    assert hub.kerwen("audit")["verdict"] == "equal"
+    assert hub.kerwen("audit")["audit"] == "equal"
     assert len(hub.kerwen(f"receipts find --member sms --record {record}")["rows"]) == 2
