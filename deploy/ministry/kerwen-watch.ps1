@@ -22,6 +22,7 @@ $command = @(
     "set KERWEN_HOME=$KerwenHome",
     "set KERWEN_BOOTSTRAP=$Bootstrap",
     "set KERWEN_METRICS_PORT=$MetricsPort",
+    "set KERWEN_QUIET_AT=02:00",
     "`"$Python`" -m hub.cli.main watch --member $Member --plan `"$Plan`""
 ) -join '&& '
 $action = New-ScheduledTaskAction -Execute 'cmd.exe' -Argument "/d /c `"$command`""

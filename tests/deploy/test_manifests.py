@@ -44,7 +44,9 @@ def pods(manifests: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-@pytest.mark.parametrize("unit", ["kerwen@.service", "kerwen-gateway.service"])
+@pytest.mark.parametrize(
+    "unit", ["kerwen@.service", "kerwen-gateway.service", "kerwen-calendar.service"]
+)
 def test_units_verify(unit: str, tmp_path: Path) -> None:
     """Systemd reads every line of a unit and complains of none."""
     text = (ROOT / "deploy" / "systemd" / unit).read_text("utf-8")
