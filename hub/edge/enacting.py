@@ -19,6 +19,7 @@ from hub.core.bundle import Bundle
 from hub.core.catalogue.live import Change, compare
 from hub.core.catalogue.load import load
 from hub.core.catalogue.model import Catalogue
+from hub.core.cut import DECLARED
 from hub.core.disclosure import rules
 from hub.core.errors import InvalidError, MachineError
 from hub.core.keys import KeyRegistry
@@ -123,6 +124,13 @@ def refuse(wanted: Plan) -> None:
         raise InvalidError(
             f"this catalogue cannot replace the one in force: {first}{rest}; take it"
             " back, or begin a new generation with it in another KERWEN_HOME"
+        )
+    # Every cut looks at what was declared; without these tables it would stop the hub.
+    missing = set(DECLARED.values()) - wanted.bundle.catalogue.tables.keys()
+    if missing:
+        raise InvalidError(
+            f"this catalogue lacks the tables {', '.join(sorted(missing))}, of which"
+            " every cut takes what was declared; copy their files from the packaged one"
         )
     for table in wanted.bundle.catalogue.tables.values():
         rules.check(table, rules.read(wanted.bundle.catalogue.policies[table.policy]))

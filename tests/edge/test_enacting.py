@@ -1,0 +1,42 @@
+"""What may not come into force is refused before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hub.core.bundle import Bundle
+from hub.core.catalogue.live import Change
+from hub.core.errors import InvalidError
+from hub.core.keys import KeyRegistry
+from hub.edge.enacting import Plan, refuse
+from hub.edge.files import read_catalogue
+
+
+def plan(*, without: str = "", breaks: tuple[str, ...] = ()) -> Plan:
+    """A first bundle of the catalogue, without one of its tables."""
+    whole = read_catalogue()
+    tables = {name: one for name, one in whole.tables.items() if name != without}
+    bundle = Bundle(
+        catalogue=replace(whole, tables=tables), registry=KeyRegistry(keys={})
+    )
+    change = Change(breaks=breaks, young=(), notes=())
+    return Plan(bundle=bundle, before=None, change=change, notes=())
+
+
+def test_the_catalogue_may_come_into_force() -> None:
+    """Nothing about it is refused."""
+    refuse(plan())
+
+
+def test_a_catalogue_without_declarations_is_refused() -> None:
+    """The first cut would have stopped every partition of aggregate."""
+    with pytest.raises(InvalidError, match="lacks the tables DECLARED_Q"):
+        refuse(plan(without="DECLARED_Q"))
+
+
+def test_what_breaks_is_refused_with_its_reason() -> None:
+    """And with how many more there are."""
+    with pytest.raises(InvalidError, match=r"one \(and 1 more\)"):
+        refuse(plan(breaks=("one", "two")))
