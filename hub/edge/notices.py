@@ -9,7 +9,6 @@ Rules (:mod:`hub.core.release.drafts`):
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from types import TracebackType
 from typing import Self
 
 from hub.core.errors import InvalidError
@@ -53,12 +52,7 @@ class Ear:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._consumer.close()
 
 

@@ -16,7 +16,6 @@ import shutil
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from hub.core.errors import MachineError
@@ -83,17 +82,12 @@ class Prometheus:
         while not self._ready():
             if time.monotonic() > deadline or self._child.code is not None:
                 said = " ".join(self._child.tail(2))
-                self.__exit__(None, None, None)
+                self.__exit__()
                 raise MachineError(f"prometheus does not get ready: {said}")
             time.sleep(_LOOK_SECONDS)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._child is not None:
             self._child.stop(5)
 

@@ -11,26 +11,15 @@ import pytest
 from hub.cli.main import main
 from hub.core.errors import MachineError
 from hub.edge import keyring
-from hub.edge.files import read_catalogue
-
-NOW_MS = 1_794_700_000_000
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All keys of November, made once."""
-    root = tmp_path_factory.mktemp("made")
-    keyring.create(root, read_catalogue(), now_ms=NOW_MS)
-    return root / "keys"
 
 
 @pytest.fixture
-def home(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, november: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with keys, three folders for shares, a memory of its own."""
     monkeypatch.delenv("KERWEN_BOOTSTRAP", raising=False)
     monkeypatch.setenv("KERWEN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KERWEN_UNLOCKED", str(tmp_path / "memory"))
-    shutil.copytree(made, tmp_path / "home" / "keys")
+    shutil.copytree(november, tmp_path / "home" / "keys")
     for name in "abc":
         (tmp_path / name).mkdir()
     return tmp_path / "home"

@@ -10,28 +10,18 @@ from typing import Any
 import pytest
 
 from hub.cli.main import main
-from hub.edge import keyring
 from hub.edge.files import read_catalogue
 
-NOW_MS = 1_794_700_000_000
 CATALOGUE = read_catalogue()
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All keys of November, made once."""
-    root = tmp_path_factory.mktemp("made")
-    keyring.create(root, CATALOGUE, now_ms=NOW_MS)
-    return root / "keys"
-
-
 @pytest.fixture
-def home(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, november: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with keys in which nothing runs."""
     for name in ("KERWEN_BOOTSTRAP", "KERWEN_CATALOGUE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KERWEN_HOME", str(tmp_path))
-    shutil.copytree(made, tmp_path / "keys")
+    shutil.copytree(november, tmp_path / "keys")
     return tmp_path
 
 

@@ -9,25 +9,16 @@ from pathlib import Path
 import pytest
 
 from hub.cli.main import main
-from hub.edge import keyring, rekeying
-from hub.edge.files import read_catalogue
+from hub.edge import rekeying
 from hub.edge.settings import Home
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All keys of November, made once."""
-    root = tmp_path_factory.mktemp("made")
-    keyring.create(root, read_catalogue(), now_ms=1_794_700_000_000)
-    return root / "keys"
-
-
 @pytest.fixture
-def home(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, november: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with keys in which nothing runs."""
     monkeypatch.delenv("KERWEN_BOOTSTRAP", raising=False)
     monkeypatch.setenv("KERWEN_HOME", str(tmp_path / "home"))
-    shutil.copytree(made, tmp_path / "home" / "keys")
+    shutil.copytree(november, tmp_path / "home" / "keys")
     return tmp_path / "home"
 
 

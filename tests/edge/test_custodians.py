@@ -26,19 +26,11 @@ OTHER = custodians.split(os.urandom)
 HUB = Item(kind="hub", key_id="hub-2026-11b", member="hub", holders=("intake",))
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All keys of November, made once."""
-    root = tmp_path_factory.mktemp("made")
-    keyring.create(root, CATALOGUE, now_ms=NOW_MS)
-    return root / "keys"
-
-
 @pytest.fixture
-def plain(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def plain(tmp_path: Path, november: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with keys that nobody has locked, and a memory of its own."""
     monkeypatch.setenv("KERWEN_UNLOCKED", str(tmp_path / "memory"))
-    shutil.copytree(made, tmp_path / "home" / "keys")
+    shutil.copytree(november, tmp_path / "home" / "keys")
     return tmp_path / "home"
 
 

@@ -61,19 +61,11 @@ def environment(token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(pkcs11.PIN_FILE, str(token / "pin"))
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All keys of November, made once."""
-    root = tmp_path_factory.mktemp("made")
-    keyring.create(root, read_catalogue(), now_ms=NOW_MS)
-    return root / "keys"
-
-
 @pytest.fixture
-def home(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, november: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A home with keys and a memory of its own."""
     monkeypatch.setenv("KERWEN_UNLOCKED", str(tmp_path / "memory"))
-    shutil.copytree(made, tmp_path / "home" / "keys")
+    shutil.copytree(november, tmp_path / "home" / "keys")
     return Home(root=tmp_path / "home")
 
 

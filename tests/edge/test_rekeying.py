@@ -26,10 +26,10 @@ CATALOGUE = read_catalogue()
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, november: Path) -> Path:
     """All keys of November, under development shares."""
     root = tmp_path_factory.mktemp("made")
-    keyring.create(root, CATALOGUE, now_ms=NOW_MS)
+    shutil.copytree(november, root / "keys")
     keylocks.develop(root, NOW_MS)
     return root / "keys"
 

@@ -21,18 +21,10 @@ NOW_MS = 1_794_700_000_000
 CATALOGUE = read_catalogue()
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All keys of November, made once."""
-    root = tmp_path_factory.mktemp("made")
-    keyring.create(root, CATALOGUE, now_ms=NOW_MS)
-    return root / "keys"
-
-
 @pytest.fixture
-def home(tmp_path: Path, made: Path) -> Home:
+def home(tmp_path: Path, november: Path) -> Home:
     """A home with all keys of November."""
-    shutil.copytree(made, tmp_path / "keys")
+    shutil.copytree(november, tmp_path / "keys")
     return Home(root=tmp_path)
 
 
