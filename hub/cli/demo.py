@@ -7,10 +7,9 @@ import os
 import shutil
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +85,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
             if not args.exit:
                 out.say("the hub goes on; Ctrl-C stops it and leaves nothing behind")
                 _until_interrupted()
+                out.say("stopping the hub")
     return 0 if done.audited.verdict == "equal" else 1
 
 
@@ -174,7 +174,7 @@ def _show(
 
 
 def _until_interrupted() -> None:
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        return
+    """Wait for Ctrl-C or TERM; no lock is held that a signal could tear."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3_600)

@@ -4,22 +4,27 @@ Rules:
 
 - Every verb has ``--json``; its object goes to stdout, alone.
 - An error is one line on stderr: what, where, how to mend it.
-- Exit codes: 0 done, 1 input or finding, 2 usage, 3 environment.
+- Exit codes: 0 done, 1 input or finding, 2 usage, 3 environment, 130 interrupted.
 - A verb's module is imported only when it is called, so ``kerwen --help`` and a
   ministry's ``kerwen publish`` need no stream processor.
+- Ctrl-C ends every verb; a service sets handlers of its own when it runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
 from hub.cli.output import Output
 from hub.core.errors import HubError, MachineError, RetriableError, UsageError
 
+INTERRUPTED = 130
+"""What a shell says of a command that Ctrl-C ended."""
 VERBS: dict[str, str] = {
     "demo": "start a hub in a fresh folder, publish the sample year, release, audit",
     "up": "start the hub on the embedded Kafka and leave it running",
@@ -75,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HubError as error:
         return out.fail(error, 1)
     except KeyboardInterrupt:
-        return out.fail(HubError("interrupted"), 1)
+        text = "interrupted; what this call had started is stopped"
+        return out.fail(HubError(text), INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         return 1
@@ -100,7 +106,19 @@ def _run(words: list[str], out: Output) -> int:
     if args.verb is None:
         parser.print_help()
         return 0
+    _heed_interrupts()
     return int(importlib.import_module(f"hub.cli.{args.verb}").run(args, out))
+
+
+def _heed_interrupts() -> None:
+    """Let Ctrl-C end what waits; to be called behind the imports of a verb.
+
+    Polars puts a handler of its own before Python's and asks the kernel to take up
+    again what a signal broke off: who waits for a lock then never hears of it. A shell
+    without job control starts a command in the background deaf to it.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if __name__ == "__main__":
