@@ -211,12 +211,22 @@ def standings(home: Home) -> Iterator[Mapping[str, Any]]:
                 yield {**one, "stage": said.get("stage"), "worker": said.get("worker")}
 
 
-def _enact(settings: Settings, out: Output) -> int:
+def put_in_force(settings: Settings, verb: str) -> Enacted:
+    """Check what the files say, note the act, do it.
+
+    Args:
+        settings: Whose files.
+        verb: Under which words the act stands in the trail.
+    """
     wanted = enacting.plan(settings)
-    enacting.refuse(wanted)
+    enacting.check(settings, wanted)
     if wanted.before is not None and wanted.bundle is not wanted.before:
-        trail.note(settings, "topics bundle", short(wanted.bundle.digest))
-    done = enacting.enact(settings)
+        trail.note(settings, verb, short(wanted.bundle.digest))
+    return enacting.enact(settings)
+
+
+def _enact(settings: Settings, out: Output) -> int:
+    done = put_in_force(settings, "topics bundle")
     young = done.plan.change.young
     lines = [*done.plan.notes, *(f"young: {name}" for name in young)]
     text = "; ".join(lines) or "nothing was missing"

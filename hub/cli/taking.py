@@ -13,14 +13,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from hub.cli.bundles import named, standings
+from hub.cli.bundles import named, put_in_force, standings
 from hub.cli.output import Output
-from hub.core.bundle import short
-from hub.core.catalogue.model import Catalogue
-from hub.core.errors import InvalidError, MachineError
-from hub.core.log import PARTITIONS_FACTS
-from hub.core.topics import facts_topic
-from hub.edge import enacting, kafka, trail
+from hub.core.errors import MachineError
+from hub.edge import enacting
 from hub.edge.enacting import Plan
 from hub.edge.settings import Settings
 
@@ -40,9 +36,8 @@ def run(action: str, settings: Settings, out: Output) -> int:
 def plan(settings: Settings, out: Output) -> int:
     """Exit 1 if the catalogue may not come into force."""
     wanted = enacting.plan(settings)
-    past = _past(settings, wanted)
-    lost = _lost(past)
-    problems = [*wanted.change.breaks, *lost]
+    past = enacting.past(settings, wanted)
+    problems = [*wanted.change.breaks, *enacting.lost(past)]
     for line in wanted.notes:
         out.say(line)
     for name in wanted.change.young:
@@ -61,22 +56,16 @@ def plan(settings: Settings, out: Output) -> int:
 
 def apply(settings: Settings, out: Output) -> int:
     """Put it in force; returns when the past of new tables is counted."""
-    wanted = enacting.plan(settings)
-    enacting.refuse(wanted)
-    past = _past(settings, wanted)
-    for line in _lost(past):
-        raise InvalidError(line)
-    if wanted.before is not None and wanted.bundle is not wanted.before:
-        trail.note(settings, "catalogue apply", short(wanted.bundle.digest))
-    done = enacting.enact(settings)
-    seconds = _counted(settings, done.plan.bundle.digest, set(past), out)
+    done = put_in_force(settings, "catalogue apply")
+    young = done.plan.change.young
+    seconds = _counted(settings, done.plan.bundle.digest, set(done.past), out)
     value = {
         "bundle": done.plan.bundle.digest.hex(),
-        "young": list(wanted.change.young),
-        "messages": sum(one.end for one in past.values()),
+        "young": list(young),
+        "messages": sum(one.end for one in done.past.values()),
         "seconds": round(seconds, 1),
     }
-    tables = ", ".join(wanted.change.young)
+    tables = ", ".join(young)
     text = f"; {tables} counted from the first message on" if tables else ""
     out.result(value, f"{named(done)}{text}")
     return 0
@@ -91,39 +80,6 @@ def _told(wanted: Plan, value: dict[str, Any]) -> str:
         f"bundle {wanted.bundle.number} would come into force; "
         f"{value['messages']} messages would be counted anew"
     )
-
-
-def _past(settings: Settings, wanted: Plan) -> dict[Place, kafka.Extent]:
-    """The logs in which new tables have a past."""
-    domains = _domains(wanted.bundle.catalogue, wanted.change.young)
-    places = [
-        (facts_topic(domain), number)
-        for domain in sorted(domains)
-        for number in range(PARTITIONS_FACTS)
-    ]
-    if not places:
-        return {}
-    with kafka.consumer(settings, "admin") as client:
-        return dict(kafka.extents(client, places))
-
-
-def _domains(catalogue: Catalogue, tables: tuple[str, ...]) -> set[str]:
-    """Domains whose partitions count these tables."""
-    return {
-        str(catalogue.dataflows[flow].domain)
-        for name in tables
-        if (flow := catalogue.tables[name].dataflow)
-    }
-
-
-def _lost(past: dict[Place, kafka.Extent]) -> list[str]:
-    """Why the past of new tables cannot be counted, if it cannot."""
-    return [
-        f"{topic}/{partition} begins at offset {found.start}, so the past of new"
-        " tables is gone; take them back, or begin a new generation in another home"
-        for (topic, partition), found in past.items()
-        if found.start
-    ]
 
 
 def _counted(

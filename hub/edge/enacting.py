@@ -5,15 +5,16 @@ Rules (design: delivery, rule 10; docs/adr/0005-bundle.md):
 - In this order: the bundle into the store, topics and permissions it needs, a config
   record into every partition of every ministry. A run that broke off is finished by the
   next one, whatever changed meanwhile: the chain of bundles only grows.
-- A change that is not live is refused with its reasons before anything is written.
+- A change that is not live is refused with its reasons before anything is written; so
+  is a new table whose past no log has any more (docs/adr/0009-past.md).
 - One at a time in a home: config records and markers of two commands never cross.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from hub.core.bundle import Bundle
 from hub.core.catalogue.live import Change, compare
@@ -23,12 +24,16 @@ from hub.core.cut import DECLARED
 from hub.core.disclosure import rules
 from hub.core.errors import InvalidError, MachineError
 from hub.core.keys import KeyRegistry
+from hub.core.log import PARTITIONS_FACTS
 from hub.core.skips import Skips
-from hub.edge import bundles, control, files, keyring, topics
+from hub.core.topics import facts_topic
+from hub.edge import bundles, control, files, kafka, keyring, topics
 from hub.edge.bundles import Library
 from hub.edge.settings import Settings
 
 Skipping = Callable[[Skips], Skips]
+Past = Mapping[tuple[str, int], kafka.Extent]
+"""Topic and partition of every log in which new tables have a past."""
 _NOTHING = Change(breaks=(), young=(), notes=())
 
 
@@ -56,11 +61,13 @@ class Enacted:
     Attributes:
         changes: In the broker.
         configured: Partitions that got a config record besides new ones.
+        past: Logs that are counted anew, for new tables.
     """
 
     plan: Plan
     changes: topics.Changes
     configured: int
+    past: Past = field(default_factory=dict)
 
 
 def plan(settings: Settings, skipping: Skipping | None = None) -> Plan:
@@ -90,7 +97,7 @@ def enact(
     store = settings.home.bundles
     with control.alone(settings):
         wanted = plan(settings, skipping)
-        refuse(wanted)
+        found = check(settings, wanted)
         if wanted.before is not None:
             control.finish(settings, wanted.before.catalogue)
         if wanted.before is None and topics.used(settings, wanted.bundle.catalogue):
@@ -113,7 +120,7 @@ def enact(
             if wanted.before is not None:
                 configured = topics.configure(settings, catalogue, author)
             bundles.set_applied(store, wanted.bundle.digest)
-    return Enacted(plan=wanted, changes=changes, configured=configured)
+    return Enacted(plan=wanted, changes=changes, configured=configured, past=found)
 
 
 def refuse(wanted: Plan) -> None:
@@ -134,6 +141,46 @@ def refuse(wanted: Plan) -> None:
         )
     for table in wanted.bundle.catalogue.tables.values():
         rules.check(table, rules.read(wanted.bundle.catalogue.policies[table.policy]))
+
+
+def check(settings: Settings, wanted: Plan) -> Past:
+    """Raise InvalidError if a change may not come into force, as the logs are now."""
+    refuse(wanted)
+    found = past(settings, wanted)
+    for line in lost(found):
+        raise InvalidError(line)
+    return found
+
+
+def past(settings: Settings, wanted: Plan) -> Past:
+    """The logs in which new tables have a past; asks no broker where there are none."""
+    catalogue = wanted.bundle.catalogue
+    domains = {
+        str(catalogue.dataflows[flow].domain)
+        for name in wanted.change.young
+        for flow in catalogue.tables[name].reads
+    }
+    places = [
+        (facts_topic(domain), number)
+        for domain in sorted(domains)
+        for number in range(PARTITIONS_FACTS)
+    ]
+    if not places:
+        return {}
+    with kafka.consumer(settings, "admin") as client:
+        # A run that broke off may not have made the topic of a new domain yet.
+        present = client.topics()
+        return kafka.extents(client, [one for one in places if one[0] in present])
+
+
+def lost(found: Past) -> list[str]:
+    """Why the past of new tables cannot be counted, if it cannot."""
+    return [
+        f"{topic}/{partition} begins at offset {one.start}, so the past of new"
+        " tables is gone; take them back, or begin a new generation in another home"
+        for (topic, partition), one in found.items()
+        if one.start
+    ]
 
 
 def in_force(settings: Settings) -> Catalogue:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from hub.cli.main import main
 from hub.core import bundle
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import EnvelopeError, InvalidError, LogError
@@ -16,8 +19,9 @@ from hub.core.keys import KeyRegistry
 from hub.core.log import PARTITIONS_MINISTRY, Incoming
 from hub.core.messages import Config, Genesis, decode, verify
 from hub.core.topics import VINTAGES, Topic, sources, topics
-from hub.edge import kafka, keyring, layout
+from hub.edge import enacting, kafka, keyring, layout
 from hub.edge import topics as broker
+from hub.edge.files import catalogue_folder
 from hub.embedded.supervisor import Supervisor
 
 pytestmark = pytest.mark.e2e
@@ -223,3 +227,35 @@ def test_a_lost_range_is_said(bare_hub: Supervisor) -> None:
     """Reading what the log does not hold is an error, never an empty answer."""
     with kafka.consumer(bare_hub.settings, "admin") as reader, pytest.raises(LogError):
         list(kafka.read(reader, "hub.cells", 0, 1_000_000, 1_000_001))
+
+
+def test_a_table_whose_past_is_gone_is_refused_by_every_way(
+    bare_hub: Supervisor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever puts bundles in force looks at the logs, and nothing is written."""
+    declared = tmp_path / "catalogue"
+    shutil.copytree(catalogue_folder(), declared)
+    text = (declared / "tables" / "XNG_EVT.toml").read_text("utf-8")
+    text = text.replace('id = "XNG_EVT"', 'id = "XNG_NEW"')
+    (declared / "tables" / "XNG_NEW.toml").write_text(text, "utf-8")
+    settings = replace(bare_hub.settings, catalogue=declared)
+    wanted = enacting.plan(settings)
+    topic, _ = next(iter(enacting.past(settings, wanted)))
+    with kafka.admin(settings) as client:
+        client.delete_records({TopicPartition(topic, 1): 1})
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+
+    assert wanted.change.young == ("XNG_NEW",)
+    with pytest.raises(InvalidError, match=f"{topic}/1 begins at offset 1"):
+        enacting.enact(settings)
+    for words in (["topics", "bundle", "--apply"], ["catalogue", "apply"]):
+        assert main([*words, "--json"]) == 1
+        assert "the past of new tables is gone" in capsys.readouterr().out
+    newest = enacting.library(settings).newest()
+    assert newest is not None
+    assert wanted.before is not None
+    assert newest.digest == wanted.before.digest

@@ -10,8 +10,9 @@ from hub.core.bundle import Bundle
 from hub.core.catalogue.live import Change
 from hub.core.errors import InvalidError
 from hub.core.keys import KeyRegistry
-from hub.edge.enacting import Plan, refuse
+from hub.edge.enacting import Plan, lost, refuse
 from hub.edge.files import read_catalogue
+from hub.edge.kafka import Extent
 
 
 def plan(*, without: str = "", breaks: tuple[str, ...] = ()) -> Plan:
@@ -40,3 +41,17 @@ def test_what_breaks_is_refused_with_its_reason() -> None:
     """And with how many more there are."""
     with pytest.raises(InvalidError, match=r"one \(and 1 more\)"):
         refuse(plan(breaks=("one", "two")))
+
+
+def test_a_past_without_its_beginning_cannot_be_counted() -> None:
+    """The log is named, with where it begins."""
+    found = lost(
+        {
+            ("facts.mobility", 0): Extent(start=0, end=9),
+            ("facts.mobility", 1): Extent(start=7, end=9),
+        }
+    )
+
+    assert [line.split(",")[0] for line in found] == [
+        "facts.mobility/1 begins at offset 7"
+    ]

@@ -39,6 +39,7 @@ from hub.core.aggregate import shares, snapshot
 from hub.core.aggregate.wholes import Wholes
 from hub.core.blocks import InternalKey, Part
 from hub.core.bundle import NONE, Books, Bundle, Bundles
+from hub.core.catalogue.live import young
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.catalogue.schemas import facts_schema
 from hub.core.cut import needed, periods
@@ -84,13 +85,8 @@ class _Book:
 
     def unseen(self, older: _Book, domain: Domain) -> list[str]:
         """Tables of this book that look at rows `older` did not count for them."""
-        known, past = {plan.table.id for plan in older.plans[domain]}, older.catalogue
-        return [
-            plan.table.id
-            for plan in self.plans[domain]
-            if plan.table.id not in known
-            and not past.dataflows.keys().isdisjoint({plan.dataflow, *plan.needs})
-        ]
+        own = {plan.table.id for plan in self.plans[domain]}
+        return [name for name in young(older.catalogue, self.catalogue) if name in own]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -172,13 +172,10 @@ def _entry(catalogue: Catalogue, table: Table) -> Entry:
 
 def _dataflows(catalogue: Catalogue, table: Table) -> tuple[str, ...]:
     """Of the table, of what it looks at, and of its components."""
-    named = [table.dataflow, *(one.dataflow for one in table.closes)]
-    if table.joined is not None:
-        named.append(table.joined.dataflow)
+    named = [*table.reads]
     for part in _components(table):
         named += _dataflows(catalogue, catalogue.tables[part.table])
-    found = dict.fromkeys(name for name in named if name is not None)
-    return tuple(n for n in found if not catalogue.dataflows[n].reserved)
+    return tuple(n for n in dict.fromkeys(named) if not catalogue.dataflows[n].reserved)
 
 
 def _components(table: Table) -> list[Component]:

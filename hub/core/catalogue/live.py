@@ -6,8 +6,9 @@ Rules:
   new one. Then it does not matter at which place of which log a stage goes over to it,
   and an audit may count the whole past under the newest.
 - New codes, texts, members, agreements, dataflows, rules of a dataflow, policies: live.
-- A new table over a dataflow that has a past is live too, but *young*: the partitions
-  that did not count it are folded anew (docs/adr/0009-past.md).
+- A new table that looks at a dataflow that has a past, its own or one it is joined with
+  or closed by, is live too, but *young*: the partitions that did not count it are
+  folded anew (docs/adr/0009-past.md).
 - Everything else breaks: it is begun as a new generation beside the old.
 """
 
@@ -51,11 +52,12 @@ def compare(old: Catalogue, new: Catalogue) -> Change:
 
 
 def young(old: Catalogue, new: Catalogue) -> tuple[str, ...]:
-    """Tables of `new` over dataflows that `old` had, and which `old` did not count."""
+    """Tables that look at dataflows of `old`, and which `old` did not count."""
     return tuple(
         table.id
         for table in new.tables.values()
-        if table.id not in old.tables and table.dataflow in old.dataflows
+        if table.id not in old.tables
+        and not old.dataflows.keys().isdisjoint(table.reads)
     )
 
 

@@ -290,6 +290,16 @@ class Table:
     sdg: Sdg | None = None
     breaks: tuple[str, ...] = ()
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Dataflows at whose facts it looks, its own first; none for components."""
+        if self.dataflow is None:
+            return ()
+        named = [self.dataflow, *(one.dataflow for one in self.closes)]
+        if self.joined is not None:
+            named.append(self.joined.dataflow)
+        return tuple(dict.fromkeys(named))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:

@@ -122,3 +122,16 @@ def test_a_new_table_over_old_rows_is_young() -> None:
 
     assert compare(before, OLD).young == ("XNG_EVT",)
     assert compare(replace(before, dataflows=flows), OLD).young == ()
+
+
+def test_a_new_table_that_looks_at_old_rows_of_another_dataflow_is_young() -> None:
+    """Its own dataflow is new; what it joins has a past that it did not count."""
+    table = OLD.tables["EDU_BACK"]
+    assert table.reads == ("student_mobility", "border_crossing")
+    before = replace(
+        OLD,
+        tables={k: v for k, v in OLD.tables.items() if k != table.id},
+        dataflows={k: v for k, v in OLD.dataflows.items() if k != table.dataflow},
+    )
+
+    assert compare(before, OLD).young == ("EDU_BACK",)
