@@ -60,6 +60,7 @@ class Heart:
         *,
         worker: str,
         run_folder: Path,
+        states: Path,
         address: tuple[str, int],
         patience: Patience,
         inputs: Callable[[], Sequence[str]] | None = None,
@@ -72,6 +73,7 @@ class Heart:
         self._rebuilds: dict[Partition, Rebuild] = {}
         self._worker = worker
         self._file = run_folder / f"{worker}.json"
+        self._states = states  # in a container it is a volume, `run` is memory
         self._patience = patience
         self._watchdog = Watchdog(patience.loop_seconds)
         self._started_ms = round(time.time() * 1000)
@@ -125,7 +127,7 @@ class Heart:
         stopped = [one.name for one in found if one.condition is Condition.STOPPED]
         bundle = [one.name for one in found if one.condition is Condition.WAITING]
         called = self._runtime.app.called_back
-        free = shutil.disk_usage(self._file.parent).free
+        free = shutil.disk_usage(self._states).free
         behind = self._behind(found)
         sound = free >= FREE_BYTES_MIN and behind < SKEW_SECONDS_MAX
         return {

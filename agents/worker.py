@@ -144,6 +144,7 @@ def run(
         runtime,
         worker=worker,
         run_folder=home.run,
+        states=folder,
         address=(settings.metrics_host, settings.metrics_port),
         patience=plan.patience,
         inputs=plan.again,

@@ -86,8 +86,10 @@ class Household(Collector):
 
     def _look(self) -> Iterator[Sample]:
         folder = self._home.root
+        # In a container the state is a volume of its own, and what grows.
+        state = self._home.state
         if folder.exists():
-            usage = shutil.disk_usage(folder)
+            usage = shutil.disk_usage(state if state.exists() else folder)
             yield "disk_free_bytes", {}, usage.free
             yield "disk_bytes", {}, usage.total
         if self._own:

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -203,12 +204,19 @@ class Metrics:
                     made.remove(self.stage, *(labels[k] for k in sorted(labels)))
 
 
+class Shown(Protocol):
+    """What has an exposition, such as :class:`Metrics`."""
+
+    def text(self) -> bytes:
+        """All series; called in the thread of the server."""
+
+
 class Server:
     """Answers ``/metrics``, ``/livez`` and ``/readyz``; on loopback unless told."""
 
     def __init__(
         self,
-        metrics: Metrics,
+        metrics: Shown,
         *,
         live: Probe,
         ready: Probe,

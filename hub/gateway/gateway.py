@@ -14,6 +14,7 @@ import logging
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from hub.core.catalogue.model import Catalogue, Table
 from hub.core.sdmx import sdg
@@ -44,6 +45,16 @@ class Progress:
     caught_up: bool = False
     lag: int = 0
     problem: str = ""
+
+    def said(self) -> dict[str, Any]:
+        """What a probe is told: ready once all that was in the log is in the store."""
+        return {
+            "ok": self.caught_up,
+            "assigned": True,
+            "opening": [] if self.caught_up else ["the log"],
+            "lag": self.lag,
+            "problem": self.problem,
+        }
 
 
 @dataclass(slots=True)
@@ -93,6 +104,13 @@ class Gateway:
             if one.refused:
                 _log.error("release of %s refused: %s", one.table, one.refused)
             self.bus.publish(one)
+
+    def text(self) -> bytes:
+        """The exposition of all its series; from any thread."""
+        self.metrics.gauge("lag_messages", self.progress.lag)
+        self.metrics.gauge("streams", self.bus.listeners)
+        self.metrics.gauge("cache_bytes", self.cache.size)
+        return self.metrics.text()
 
     def is_open(self, flow: Flow) -> bool:
         """Whether a dataflow is for everybody."""

@@ -4,6 +4,8 @@ Rules (design: delivery, rule 12; the command):
 
 - One loop serves the inner listener, on loopback without TLS, and where a port is named
   the outer one with TLS; one thread reads the topics.
+- Where KERWEN_METRICS_PORT names another port than the inner listener's, metrics and
+  probes are there as well, and nothing else: for a Prometheus that is not in here.
 - Asked to end, it ends its streams first, then its listeners, then the reader.
 - What it says of itself stands in ``run/<name>.json``, as a worker's does.
 """
@@ -23,10 +25,11 @@ from typing import Any
 
 import uvicorn
 
-from hub.core.errors import HubError
+from hub.core.errors import HubError, MachineError
 from hub.edge import keyring, logs
 from hub.edge.files import read_catalogue
-from hub.edge.metrics import Metrics
+from hub.edge.household import Household
+from hub.edge.metrics import Metrics, Server
 from hub.edge.settings import Settings, from_environment
 from hub.gateway import gate, tls
 from hub.gateway import settings as gateway_settings
@@ -69,13 +72,15 @@ def build(settings: Settings) -> tuple[Gateway, Store]:
     path = home.state / NAME / "store.sqlite"
     store = Store(path, catalogue, lambda: keyring.registry(home.root))
     wanted = gateway_settings.from_environment()
+    metrics = Metrics(NAME)
+    metrics.registry.register(Household(home, NAME, own=NAME))
     readers = {one.id for one in catalogue.members.values() if one.reads}
     gateway = Gateway(
         catalogue=catalogue,
         lookup=Lookup(path),
         doors=Doors(home, readers, per_second=wanted.per_second, burst=wanted.burst),
         settings=wanted,
-        metrics=Metrics(NAME),
+        metrics=metrics,
     )
     return gateway, store
 
@@ -92,6 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         gateway, store = build(settings)
         gate.log_to(settings.home.logs / "gateway-access.jsonl")
+        shown = aside(settings, gateway, args.port)
         feed = Feed(settings, gateway, store)
         feed.start()
         if gateway.settings.registry:
@@ -102,8 +108,33 @@ def main(argv: list[str] | None = None) -> int:
         _log.error("the gateway cannot serve: %s", error)
         return 3
     feed.end()
+    if shown is not None:
+        shown.close()
     store.close()
     return 0
+
+
+def aside(settings: Settings, gateway: Gateway, inner: int) -> Server | None:
+    """Metrics and probes where Prometheus asks; None: the inner listener has them.
+
+    Args:
+        settings: Say where.
+        gateway: What is shown.
+        inner: Port of the inner listener.
+
+    Raises:
+        MachineError: Nothing can listen there.
+    """
+    host, port = settings.metrics_host, settings.metrics_port
+    if port in (0, inner):
+        return None
+    ready = gateway.progress.said
+    try:
+        return Server(
+            gateway, live=lambda: {"ok": True}, ready=ready, host=host, port=port
+        )
+    except OSError as error:
+        raise MachineError(f"metrics at {host}:{port}: {error.strerror}") from error
 
 
 async def _serve(settings: Settings, gateway: Gateway, feed: Feed, port: int) -> None:

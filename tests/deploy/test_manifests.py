@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-STAGES = ("intake", "dedupe", "aggregate", "release")
-
-
-def ran(*words: str) -> str:
-    """Output of a tool that must succeed."""
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def manifests(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What kustomize makes of the folder, as objects."""
-    text = ran("kubectl", "kustomize", "deploy/kubernetes", "-o", "/dev/stdout")
-    path = tmp_path_factory.mktemp("kubernetes") / "all.yaml"
-    path.write_text(text, "utf-8")
-    said = ran(str(Path(sys.executable).parent / "kubernetes-validate"), str(path))
-    assert said.count("passed") == len(re.findall(r"^kind:", text, re.MULTILINE))
-    # PyYAML ships no types; what is read here is plain JSON-like data.
-    return list(importlib.import_module("yaml").safe_load_all(text))
-
-
-def pods(manifests: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Every pod that is made, by name."""
-    return [
-        (one["metadata"]["name"], one["spec"]["template"]["spec"])
-        for one in manifests
-        if one["kind"] in {"StatefulSet", "Deployment", "Job"}
-    ]
+from tests.deploy.described import ROOT, STAGES, WORKERS, pods, ran
 
 
 @pytest.mark.parametrize(
@@ -121,21 +89,6 @@ def test_keys_are_read_by_their_owner_alone(manifests: list[dict[str, Any]]) -> 
             assert volumes["opened"]["emptyDir"]["medium"] == "Memory"
 
 
-@pytest.fixture(scope="module")
-def compose() -> dict[str, Any]:
-    """The compose file, as the tool itself resolves it."""
-    text = ran("docker-compose", "-f", "docker-compose.yml", "config")
-    return dict(importlib.import_module("yaml").safe_load(text))
-
-
-WORKERS = {
-    "intake-0": "intake",
-    "intake-1": "intake",
-    "dedupe-0": "dedupe",
-    "aggregate-0": "aggregate",
-    "aggregate-1": "aggregate",
-    "release-0": "release",
-}
 KAFKA = ("kafka-1", "kafka-2", "kafka-3")
 BESIDE = ("topics", "gateway", "prometheus", "grafana")
 
@@ -187,17 +140,42 @@ def test_a_worker_has_its_own_keys_and_state(compose: dict[str, Any]) -> None:
         }
         assert {m[2] for m in keys} == {"ro"}
         states |= {m[0] for m in mounts if m[1] == "/kerwen/state"}
+        # A static member is known by its host, too; an upgrade makes a new container.
+        assert one["hostname"] == name
     assert len(states) == len(WORKERS)
 
 
-def test_prometheus_is_told_of_every_worker() -> None:
-    """The file of addresses and the compose file name the same."""
-    path = ROOT / "deploy/prometheus/targets/compose.json"
-    named = [
-        address for one in json.loads(path.read_text()) for address in one["targets"]
-    ]
-
-    assert sorted(named) == [f"{name}:9400" for name in sorted(WORKERS)]
+def test_bundles_and_copies_of_states_outlive_a_pod(
+    manifests: list[dict[str, Any]], compose: dict[str, Any]
+) -> None:
+    """One writes bundles, all read them; a stage's copies are no worker's own."""
+    claims = {
+        one["metadata"]["name"]: one["spec"]["accessModes"]
+        for one in manifests
+        if one["kind"] == "PersistentVolumeClaim"
+    }
+    assert claims == {
+        name: ["ReadWriteMany"]
+        for name in ("bundles", *(f"{stage}-checkpoints" for stage in STAGES))
+    }
+    for name, pod in pods(manifests):
+        held = {
+            one["name"]: one["persistentVolumeClaim"]["claimName"]
+            for one in pod["volumes"]
+            if "persistentVolumeClaim" in one
+        }
+        mounts = {one["name"]: one for one in pod["containers"][0]["volumeMounts"]}
+        if name in STAGES:
+            assert held == {"bundles": "bundles", "checkpoints": f"{name}-checkpoints"}
+            assert mounts["bundles"]["readOnly"] is True
+            assert mounts["checkpoints"]["mountPath"] == "/kerwen/checkpoints"
+        elif name == "topics":
+            assert held == {"bundles": "bundles"}
+            assert "readOnly" not in mounts["bundles"]
+    for name, stage in WORKERS.items():
+        volumes = compose["services"][name]["volumes"]
+        assert "bundles:/kerwen/bundles:ro" in volumes
+        assert f"checkpoints-{stage}:/kerwen/checkpoints:rw" in volumes
 
 
 def test_services_that_serve_start_what_is_there() -> None:

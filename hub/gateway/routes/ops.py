@@ -32,26 +32,16 @@ async def livez() -> Response:
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
     """Everything that was in the log at the start is in the store."""
-    progress = web.gateway_of(request).progress
-    said = {
-        "ok": progress.caught_up,
-        "assigned": True,
-        "opening": [] if progress.caught_up else ["the log"],
-        "lag": progress.lag,
-        "problem": progress.problem,
-    }
-    status = 200 if progress.caught_up else 503
+    said = web.gateway_of(request).progress.said()
+    status = 200 if said["ok"] else 503
     return Response(json.dumps(said), status, media_type="application/json")
 
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Prometheus exposition."""
-    gateway = web.gateway_of(request)
-    gateway.metrics.gauge("lag_messages", gateway.progress.lag)
-    gateway.metrics.gauge("streams", gateway.bus.listeners)
-    gateway.metrics.gauge("cache_bytes", gateway.cache.size)
-    return Response(gateway.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    text = web.gateway_of(request).text()
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/docs")
