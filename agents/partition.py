@@ -208,14 +208,13 @@ class Partition:
         if short and self._short:
             guard.placed(self.tp.topic, self.tp.partition, following, 0, end)
 
-    async def chunk(self) -> list[Incoming]:
-        """Wait for messages and take a chunk out of the buffer."""
+    async def ready(self) -> None:
+        """Wait until there is a chunk to take."""
         await self._arrived.wait()
         wait = self._policy.linger_seconds - (time.monotonic() - self._first_at)
         if wait > 0 and not self._full.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), wait)
-        return self._take()
 
     def again(self, chunk: list[Incoming]) -> None:
         """Put a refused chunk back, to be taken one message at a time.
@@ -315,8 +314,9 @@ class Partition:
         ):
             self._full.set()
 
-    def _take(self) -> list[Incoming]:
-        first = self._buffer[0].offset
+    def take(self) -> list[Incoming]:
+        """Take a chunk out of the buffer; empty if there is nothing any more."""
+        first = self._buffer[0].offset if self._buffer else 0
         most = 1 if first <= self._suspect_until else self._policy.messages
         chunk: list[Incoming] = []
         size = 0

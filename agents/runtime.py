@@ -5,7 +5,9 @@ Rules (design: delivery, rules 2 to 7 and 12):
 - Order of a chunk: compute, send, await every acknowledgement, write the batch, and
   only later commit the offset as a hint. Past the deadline for acknowledgements the
   process ends: a new producer would send twice.
-- A step runs in a thread, one at a time; the loop stays free for the group.
+- A step runs in a thread, one at a time; the loop stays free for the group. A chunk is
+  taken when its turn has come: what arrives while others step is folded with it, so
+  chunks grow with the load and nobody waits for that.
 - :class:`~hub.core.errors.LogError` stops its partition and
   :class:`~hub.core.errors.BundleError` lets it wait; any other exception ends the
   process.
@@ -71,6 +73,7 @@ class Runtime:
         self.partitions: dict[TP, Partition] = {}
         self.custody = custody
         self._roomy = asyncio.Event()
+        self.turn = asyncio.Lock()
         self._steps = ThreadPoolExecutor(1, thread_name_prefix="step")
         self._stores = ThreadPoolExecutor(1, thread_name_prefix="store")
 
@@ -240,7 +243,9 @@ class Runtime:
     async def _work(self, one: Partition) -> None:
         try:
             while one.flowing:
-                await self._fold(one, [] if one.owing else await one.chunk())
+                if not one.owing:
+                    await one.ready()
+                await self._fold(one)
         except errors.FencedError:
             logger.info("%s: a chunk was fenced", one.name)
         except errors.BundleError as error:
@@ -260,19 +265,25 @@ class Runtime:
         text = f"{one.name}: {type(error).__name__} after offset {one.folded}"
         await self.app.die(WorkerError(text))
 
-    async def _fold(self, one: Partition, chunk: list[Incoming]) -> None:
+    async def _fold(self, one: Partition) -> None:
         """Fold a chunk, in as many steps as the stage asks for."""
-        while chunk or one.owing:
-            one.stepping = began = time.monotonic()
-            try:
-                folded = await self._in(self._steps, self._step, one, chunk)
-            except (errors.LogError, errors.BundleError):
-                if len(chunk) <= 1:
-                    raise
-                one.again(chunk)
-                return
-            finally:
-                one.stepping = 0.0
+        chunk: list[Incoming] | None = None
+        while chunk is None or chunk or one.owing:
+            async with self.turn:
+                if chunk is None:
+                    chunk = [] if one.owing else one.take()
+                    if not chunk and not one.owing:
+                        return
+                one.stepping = began = time.monotonic()
+                try:
+                    folded = await self._in(self._steps, self._step, one, chunk)
+                except (errors.LogError, errors.BundleError):
+                    if len(chunk) <= 1:
+                        raise
+                    one.again(chunk)
+                    return
+                finally:
+                    one.stepping = 0.0
             overlay, result, seconds = folded
             taken = chunk if result.taken is None else chunk[: result.taken]
             chunk = chunk[len(taken) :]

@@ -55,6 +55,12 @@ def partition(made: State, policy: ChunkPolicy = POLICY) -> Partition:
     return one
 
 
+async def chunk(one: Partition) -> list[Incoming]:
+    """A chunk, as a runtime takes it when nobody else steps."""
+    await one.ready()
+    return one.take()
+
+
 def at(offset: int, value: bytes = b"v") -> dict[bytes, bytes | None]:
     """What a state holds that stands at `offset`."""
     position = Position(
@@ -76,7 +82,7 @@ def test_a_new_partition_takes_its_identity_and_folds_the_genesis_record(
     assert one.source is not None
     assert one.source.log == LOG
     assert one.condition is Condition.RUNNING
-    assert asyncio.run(one.chunk()) == [FIRST]
+    assert asyncio.run(chunk(one)) == [FIRST]
     one.shut()
 
 
@@ -92,7 +98,7 @@ def test_a_known_partition_compares_the_message_at_its_position(
     assert one.offer(incoming(7)) is Verdict.NEXT
     assert one.offer(incoming(8)) is Verdict.NEXT
 
-    assert [m.offset for m in asyncio.run(one.chunk())] == [8]
+    assert [m.offset for m in asyncio.run(chunk(one))] == [8]
     one.shut()
 
 
@@ -201,7 +207,7 @@ def test_chunks_are_closed_by_count_by_size_and_by_time(tmp_path: Path) -> None:
     one.offer(incoming(9))
 
     async def chunks() -> list[list[int]]:
-        return [[m.offset for m in await one.chunk()] for _ in range(3)]
+        return [[m.offset for m in await chunk(one)] for _ in range(3)]
 
     assert asyncio.run(chunks()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     one.shut()
@@ -212,10 +218,10 @@ def test_pending_bytes_count_until_stored(tmp_path: Path) -> None:
     one = partition(state(tmp_path))
     one.offer(FIRST)
     one.offer(incoming(1, bytes(50)))
-    chunk = asyncio.run(one.chunk())
+    taken = asyncio.run(chunk(one))
     one.offer(incoming(2, bytes(10)))
     assert one.pending_bytes == 60 + len(FIRST.value)
-    one.stored(one.after(chunk))
+    one.stored(one.after(taken))
 
     assert one.pending_bytes == 10
     assert one.pending_since_ms == 1_002
@@ -233,7 +239,7 @@ def test_a_suspect_stretch_is_taken_one_by_one(tmp_path: Path) -> None:
         one.offer(incoming(offset))
 
     async def chunks() -> list[list[int]]:
-        return [[m.offset for m in await one.chunk()] for _ in range(4)]
+        return [[m.offset for m in await chunk(one)] for _ in range(4)]
 
     assert one.begun([incoming(8)]) == Attempt(first=8, last=10, starts=2, deaths=1)
     assert asyncio.run(chunks()) == [[8], [9], [10], [11, 12, 13, 14]]
@@ -283,7 +289,7 @@ def test_a_rebuild_is_silent_up_to_the_hint_of_this_very_log(tmp_path: Path) -> 
         one.offer(incoming(offset))
 
     async def chunks() -> list[tuple[list[int], bool]]:
-        found = [await one.chunk() for _ in range(2)]
+        found = [await chunk(one) for _ in range(2)]
         return [([m.offset for m in each], one.silent(each)) for each in found]
 
     assert one.rebuild == 3

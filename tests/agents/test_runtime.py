@@ -256,6 +256,37 @@ def test_the_deadline_for_acknowledgements_ends_the_process(tmp_path: Path) -> N
     assert Rig(tmp_path).stored() == (-1, 0)
 
 
+def test_what_arrives_while_others_step_is_of_the_chunk(tmp_path: Path) -> None:
+    """A chunk is taken when its turn has come, not when it was ready."""
+
+    async def story() -> list[list[int]]:
+        async with rig(tmp_path) as made:
+            async with made.runtime.turn:  # another partition steps
+                for offset in range(3):
+                    await made.give(offset)
+                    await asyncio.sleep(2 * LIMITS.chunk.linger_seconds)
+            await until(lambda: made.one.folded == 2)
+            return made.stage.chunks
+
+    assert asyncio.run(story()) == [[0, 1, 2]]
+
+
+def test_a_partition_that_stops_while_it_waits_folds_nothing(tmp_path: Path) -> None:
+    """What it would have taken is gone when its turn comes."""
+
+    async def story() -> list[list[int]]:
+        async with rig(tmp_path) as made:
+            async with made.runtime.turn:
+                await made.give(0)
+                await asyncio.sleep(2 * LIMITS.chunk.linger_seconds)
+                made.runtime.stop(made.one, LogError("not here"))
+            await asyncio.sleep(2 * LIMITS.chunk.linger_seconds)
+            return made.stage.chunks
+
+    assert asyncio.run(story()) == []
+    assert Rig(tmp_path).stored() == (-1, 0)
+
+
 def test_replays_are_skipped_gaps_are_fetched_again(tmp_path: Path) -> None:
     """What is folded is the log, whatever is delivered, buffered ones included."""
 

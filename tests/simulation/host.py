@@ -84,11 +84,14 @@ class SimPartition(Partition):
         super().__init__(tp, generation, policy)
         self._size = cast("Host", Task.current).size
 
-    async def chunk(self) -> list[Incoming]:
+    async def ready(self) -> None:
         """See :class:`Partition`."""
         await Pause("idle", lambda: bool(self._buffer))
+
+    def take(self) -> list[Incoming]:
+        """See :class:`Partition`."""
         self._policy = replace(self._policy, messages=self._size())
-        return self._take()
+        return super().take()
 
 
 class SimRuntime(Runtime):

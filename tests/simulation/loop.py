@@ -120,11 +120,27 @@ class Clock:
     time = monotonic
 
 
+class Lock:
+    """Stands in for :class:`asyncio.Lock`; the schedule says who is next."""
+
+    def __init__(self) -> None:
+        self._held = False
+
+    async def __aenter__(self) -> None:
+        while self._held:
+            await Pause("turn", lambda: not self._held)
+        self._held = True
+
+    async def __aexit__(self, *_: object) -> None:
+        self._held = False
+
+
 class Loop:
     """Stands in for the module asyncio, and for its running loop."""
 
     CancelledError = asyncio.CancelledError
     Event = asyncio.Event
+    Lock = Lock
 
     @staticmethod
     def create_task(work: Coroutine[Any, Any, Any]) -> Task:

@@ -77,8 +77,8 @@ def order() -> Without:
             sends.append((one, result.sends))
         return overlay, result, seconds
 
-    async def fold(self: Any, one: Partition, chunk: list[Incoming]) -> None:
-        await Runtime._fold(self, one, chunk)
+    async def fold(self: Any, one: Partition) -> None:
+        await Runtime._fold(self, one)
         mine = [each for each in sends if each[0] is one]
         for each in mine:
             sends.remove(each)
@@ -223,14 +223,19 @@ def checkpoints() -> Without:
 
 def limping() -> Without:
     """Rule 12: a chunk that raises is passed over."""
+    chunks: dict[Partition, list[Incoming]] = {}
 
-    async def fold(self: Any, one: Partition, chunk: list[Incoming]) -> None:
+    def step(self: Any, one: Partition, chunk: list[Incoming]) -> Any:
+        chunks[one] = chunk
+        return Runtime._step(self, one, chunk)
+
+    async def fold(self: Any, one: Partition) -> None:
         try:
-            await Runtime._fold(self, one, chunk)
+            await Runtime._fold(self, one)
         except PoisonError:
-            one.stored(one.after(chunk))
+            one.stored(one.after(chunks[one]))
 
-    return patch.object(SimRuntime, "_fold", fold)
+    return _all((SimRuntime, "_step", step), (SimRuntime, "_fold", fold))
 
 
 def looping() -> Without:

@@ -106,7 +106,7 @@ REMOVALS = (
     Removal(rule=6, without=removed.silence),
     Removal(rule=6, without=removed.gaps, plan=every("crash", "dedupe", "idle")),
     Removal(
-        rule=7, without=removed.identity, plan=(Fault("recreate", "dedupe", "", 600),)
+        rule=7, without=removed.identity, plan=(Fault("recreate", "dedupe", "", 300),)
     ),
     Removal(rule=8, without=removed.alignment),
     Removal(rule=9, without=removed.sets),
