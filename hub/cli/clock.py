@@ -9,8 +9,8 @@ Rules (docs/disclosure.md, "Release"):
 - It closes what becomes due after the day it first ran in a home, which is noted there.
   What was due before is for a person: ``kerwen release run --due``.
 - Where an approval is asked for it makes drafts, once each, and lets nothing out.
-- What fails is told, and tried again later and later; the next day it begins anew. A
-  cut that release refused is not tried again that day.
+- What fails is told, and tried again later and later. A cut that release refused is
+  not tried again that day. With the next day both begin anew, whatever came before.
 - Which time it is comes from the caller; nothing here sleeps.
 """
 
@@ -23,7 +23,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +34,8 @@ from hub.edge import logs
 from hub.edge.metrics import Metrics, Server
 from hub.edge.settings import Settings, from_environment
 
+PLACE = "calendar"
+"""As whose its metrics and its log are told."""
 VARIABLE = "KERWEN_CALENDAR"
 """``off`` where nothing is to be closed by itself."""
 RETRY_SECONDS = (60.0, 300.0, 1_800.0, 3_600.0)
@@ -62,7 +64,8 @@ class Clock:
     due: Callable[[dt.date], Iterable[Due]]
     close: Callable[[Cut], None]
     now_ms: Callable[[], int]
-    _done: dt.date | None = None
+    _day: dt.date | None = None
+    _done: bool = False
     _failures: int = 0
     _again_ms: int = 0
     _refused: set[Cut] = field(default_factory=set)
@@ -71,7 +74,10 @@ class Clock:
         """Close what is due, if its hour has come; how many cuts were closed."""
         now_ms = self.now_ms()
         day = calendar.released_day(now_ms, self.hour)
-        if self._done is not None and day <= self._done:
+        if self._day is None or day > self._day:
+            self._day, self._done, self._failures = day, False, 0
+            self._refused.clear()
+        if self._done or day < self._day:
             return 0
         if now_ms < self._again_ms and self._failures:
             return 0
@@ -83,8 +89,7 @@ class Clock:
             self._again_ms = now_ms + round(pause * 1000)
             _log.warning("what is due could not be closed: %s", error)
             return 0
-        self._done, self._failures = day, 0
-        self._refused.clear()
+        self._done = True
         return closed
 
     def _close(self, day: dt.date) -> int:
@@ -102,11 +107,6 @@ class Clock:
             closed += 1
             _log.info("%s %s was closed at its hour", one.period, one.vintage)
         return closed
-
-
-def undrafted(found: Iterable[Due], drafts: Collection[tuple[str, str]]) -> list[Due]:
-    """What is due and has no draft yet; (period, vintage) of those that have one."""
-    return [one for one in found if (one.period, one.vintage) not in drafts]
 
 
 def since(path: Path, today: dt.date) -> dt.date:
@@ -129,7 +129,7 @@ def _clock(settings: Settings) -> Clock:
     from hub.cli import drafting, release, vintages  # noqa: PLC0415
     from hub.cli.output import Output  # noqa: PLC0415
     from hub.cli.vintages import Desk  # noqa: PLC0415
-    from hub.edge import enacting, notices  # noqa: PLC0415
+    from hub.edge import enacting  # noqa: PLC0415
 
     def desk() -> Desk:
         catalogue = enacting.in_force(settings)
@@ -143,8 +143,8 @@ def _clock(settings: Settings) -> Clock:
     def due(day: dt.date) -> list[Due]:
         now = desk()
         stands = vintages.standing(now)
-        found = vintages.due(now.catalogue, stands, years=3, today=day)
-        return undrafted(found, notices.drafted(settings))
+        waiting = vintages.waiting(now, stands)
+        return vintages.due(now.catalogue, stands, years=3, today=day, drafts=waiting)
 
     def close(cut: Cut) -> None:
         drafting.closed(desk(), *cut, timeout=600.0)
@@ -167,10 +167,10 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     settings = from_environment()
-    logs.set_up(level=settings.log_level, fields={"process": "calendar"})
+    logs.set_up(level=settings.log_level, fields={"process": PLACE})
     logging.getLogger("kafka").setLevel(logging.WARNING)
     server = Server(
-        Metrics("release"),
+        Metrics(PLACE),
         live=lambda: {"ok": True},
         ready=lambda: {"ok": True},
         host=settings.metrics_host,

@@ -31,14 +31,6 @@ HEADS = ("error", "changed %", "share off", "F hid %", "M hid %", "margins %")
 """Short for a terminal: :data:`hub.core.release.report.COLUMNS`."""
 
 
-class _HeardError(Exception):
-    """Release answered with a notice."""
-
-    def __init__(self, notice: Notice) -> None:
-        super().__init__(notice.kind)
-        self.notice = notice
-
-
 def closed(
     desk: Desk, period: str, letter: str, tables: Sequence[str], timeout: float
 ) -> tuple[Close, list[Vintage], Notice | None]:
@@ -164,21 +156,18 @@ def utility(
 def _awaited(
     desk: Desk, ear: notices.Ear, marker: bytes, tables: Iterable[str], timeout: float
 ) -> tuple[list[Vintage], Notice | None]:
-    def listen(there: int, wanted: int) -> None:
-        del there, wanted
-        for one in ear.news():
-            if one.marker == marker:
-                raise _HeardError(one)
+    heard: list[Notice] = []
 
-    named = list(tables)
-    try:
-        return (
-            wait_for(desk.settings, desk.reader, marker, named, timeout, tell=listen),
-            None,
-        )
-    except _HeardError as heard:
-        notice = heard.notice
-    if notice.kind == notices.REFUSED:
+    def told() -> bool:
+        heard.extend(one for one in ear.news() if one.marker == marker)
+        return bool(heard)
+
+    cut = (desk.reader, marker, list(tables), timeout)
+    found = wait_for(desk.settings, *cut, until=told)
+    if not heard:
+        return found, None
+    notice = heard[0]
+    if notice.kind == drafts.REFUSED:
         text = notice.reason.decode("utf-8", "replace")
         raise InvalidError(f"release refused the cut, nothing is published: {text}")
     return [], notice

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.cli import clock, drafting, history, vintages
+from hub.cli import drafting, history, vintages
 from hub.cli.bundles import skip_source
 from hub.cli.output import Output
 from hub.cli.vintages import Desk
@@ -28,7 +28,7 @@ from hub.core.catalogue import calendar
 from hub.core.catalogue.calendar import Released
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError, UsageError
-from hub.edge import control, enacting, notices
+from hub.edge import control, enacting
 from hub.edge.settings import from_environment
 
 ACTIONS = (
@@ -155,9 +155,13 @@ def _run(desk: Desk, args: argparse.Namespace) -> int:
         cuts = [cut]
     else:
         today = vintages.today(desk.catalogue)
-        listed = vintages.due(desk.catalogue, stands, years=args.years, today=today)
-        if desk.catalogue.calendar.approval:
-            listed = clock.undrafted(listed, notices.drafted(desk.settings))
+        listed = vintages.due(
+            desk.catalogue,
+            stands,
+            years=args.years,
+            today=today,
+            drafts=vintages.waiting(desk, stands),
+        )
         cuts = [
             (one.period, one.vintage, one.tables)
             for one in listed

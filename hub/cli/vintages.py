@@ -18,9 +18,11 @@ from hub.core.catalogue import calendar
 from hub.core.catalogue.calendar import Due, Released
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError
+from hub.core.messages import Notice
 from hub.core.messages.indicators import UTILITY
 from hub.core.observation import Observation, Vintage
 from hub.core.period import parse
+from hub.core.release.drafts import tables as tables_of
 from hub.core.skips import Undone
 from hub.edge import control, enacting, notices, trail
 from hub.edge.settings import Settings
@@ -59,21 +61,28 @@ def due(
     *,
     years: int,
     today: dt.date,
+    drafts: Iterable[Notice] = (),
 ) -> list[Due]:
-    """The calendar of the published tables against what stands."""
+    """The calendar of the published tables against what stands, and what waits."""
     tables: dict[str, list[str]] = {}
     for table in catalogue.tables.values():
         if not table.internal:
             tables.setdefault(table.frequency, []).append(table.id)
     released = {Released(one.table, one.period, one.vintage) for one in found}
+    released |= {
+        Released(table, one.period, one.vintage)
+        for one in drafts
+        for table in tables_of(one)
+    }
     return calendar.plan(catalogue.calendar, tables, released, today, years=years)
 
 
 def plan(desk: Desk, years: int) -> int:
     """Print what is due, and what follows; nothing is done."""
     day = today(desk.catalogue)
-    listed = due(desk.catalogue, standing(desk), years=years, today=day)
-    drafts = _drafts(desk)
+    stands = standing(desk)
+    listed = due(desk.catalogue, stands, years=years, today=day)
+    drafts = waiting(desk, stands)
     soon = [one for one in listed if one.state != "released"]
     desk.out.table(
         f"Due at {desk.catalogue.calendar.hour}:00 of the day, Asia/Ashgabat",
@@ -84,16 +93,24 @@ def plan(desk: Desk, years: int) -> int:
         ],
         right=("tables",),
     )
-    waiting = sum(1 for one in soon if one.state == "due")
+    number = sum(1 for one in soon if one.state == "due")
     for one in drafts:
         desk.out.say(
-            f"draft {one['marker'][:8]}, vintage {one['vintage']} of {one['period']},"
+            f"draft {one.marker.hex()[:8]}, vintage {one.vintage} of {one.period},"
             f" waits for {desk.catalogue.calendar.approval}"
         )
     desk.out.result(
         {
             "today": day.isoformat(),
-            "drafts": drafts,
+            "drafts": [
+                {
+                    "marker": one.marker.hex(),
+                    "vintage": one.vintage,
+                    "period": one.period,
+                    "tables": list(tables_of(one)),
+                }
+                for one in drafts
+            ],
             "plan": [
                 {
                     "day": one.day.isoformat(),
@@ -105,19 +122,26 @@ def plan(desk: Desk, years: int) -> int:
                 for one in listed
             ],
         },
-        f"{waiting} releases are due; `kerwen release run --due` makes them",
+        f"{number} releases are due; `kerwen release run --due` makes them",
     )
     return 0
 
 
-def _drafts(desk: Desk) -> list[dict[str, str]]:
-    """What waits for an approval."""
+def waiting(desk: Desk, stands: Iterable[Vintage]) -> list[Notice]:
+    """Drafts that an approval would let out; none where nobody's word is needed."""
     if not desk.catalogue.calendar.approval:
         return []
     out = {one.marker for one in vintages(desk.settings, desk.reader)}
+    released = {
+        Released(one.table, one.period, one.vintage)
+        for one in stands
+        if not desk.catalogue.calendar.repeats(one.table)
+    }
     return [
-        {"marker": one.marker.hex(), "vintage": one.vintage, "period": one.period}
-        for one in notices.waiting(desk.settings, out)
+        one
+        for one in notices.drafts(desk.settings)
+        if one.marker not in out
+        and not calendar.standing(tables_of(one), one.period, one.vintage, released)
     ]
 
 

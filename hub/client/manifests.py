@@ -87,6 +87,7 @@ def wait_for(
     timeout: float,
     *,
     tell: Callable[[int, int], None] | None = None,
+    until: Callable[[], bool] | None = None,
 ) -> list[Vintage]:
     """Wait for the release of a marker; its manifests in the order of `tables`.
 
@@ -97,6 +98,7 @@ def wait_for(
         tables: Tables that must be there.
         timeout: Seconds to wait.
         tell: Progress: how many are there, of how many.
+        until: What else ends the wait, with those that are there; asked now and then.
 
     Raises:
         RetriableError: They are not all there in time.
@@ -114,7 +116,7 @@ def wait_for(
             there = [found[table] for table in tables if table in found]
             if tell is not None:
                 tell(len(there), len(tables))
-            if len(there) == len(tables):
+            if len(there) == len(tables) or (until is not None and until()):
                 return there
             if time.monotonic() > deadline:
                 raise RetriableError(

@@ -28,7 +28,7 @@ from hub.core.stage import LABEL_NAMES
 FILE = Path(__file__).with_name("metrics.toml")
 KINDS = ("counter", "gauge", "histogram")
 AGENTS = "agents"
-PLACES = (*STAGES, "gateway", "publisher", "canary")
+PLACES = (*STAGES, "gateway", "publisher", "canary", "calendar")
 """Values of the label `stage`."""
 OTHER = "other"
 HISTOGRAM_SERIES = 19

@@ -8,16 +8,16 @@ Rules (:mod:`hub.core.release.drafts`):
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Self
 
 from hub.core.errors import InvalidError
 from hub.core.messages import Notice, decode, verify
+from hub.core.release.drafts import live
 from hub.core.topics import NOTICES
 from hub.edge import kafka, keyring
 from hub.edge.settings import Settings
 
-REFUSED, DRAFT = "refused", "draft"
 _PRINCIPAL = "control"
 
 
@@ -56,20 +56,10 @@ class Ear:
         self._consumer.close()
 
 
-def drafted(settings: Settings) -> set[tuple[str, str]]:
-    """Period and vintage of everything that a draft was made of."""
+def drafts(settings: Settings) -> list[Notice]:
+    """Drafts that were neither refused nor replaced; those let out are among them."""
     with Ear(settings, from_the_beginning=True) as ear:
-        return {(one.period, one.vintage) for one in ear.news() if one.kind == DRAFT}
-
-
-def waiting(settings: Settings, released: Collection[bytes]) -> list[Notice]:
-    """Drafts that were not let out; `released` are markers of what was published."""
-    with Ear(settings, from_the_beginning=True) as ear:
-        return [
-            one
-            for one in ear.news()
-            if one.kind == DRAFT and one.marker not in released
-        ]
+        return live(ear.news())
 
 
 def named(settings: Settings, marker: str) -> Notice:
@@ -78,13 +68,11 @@ def named(settings: Settings, marker: str) -> Notice:
     Raises:
         InvalidError: There is none, or several.
     """
-    with Ear(settings, from_the_beginning=True) as ear:
-        found = {
-            one.marker: one
-            for one in ear.news()
-            if one.kind == DRAFT and one.marker.hex().startswith(marker)
-        }
+    found = [one for one in drafts(settings) if one.marker.hex().startswith(marker)]
     if len(found) != 1:
-        many = "several drafts begin" if found else "no draft begins"
-        raise InvalidError(f"{many} with {marker!r}; `kerwen release draft` makes them")
-    return found.popitem()[1]
+        many = "several drafts begin" if found else "no draft that counts begins"
+        raise InvalidError(
+            f"{many} with {marker!r}; `kerwen release plan` lists them, and"
+            " `kerwen release draft` makes them"
+        )
+    return found[0]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from hub.cli import clock, up
+from hub.cli import clock, up, vintages
 from hub.cli.clock import Clock, Cut
 from hub.core.catalogue import calendar
 from hub.core.catalogue.calendar import Due, Released
 from hub.core.errors import InvalidError, RetriableError
 from hub.core.period import OFFSET_MS
 from hub.edge.files import read_catalogue
+from tests.core.release import cuts
 
 CATALOGUE = read_catalogue()
 HOUR_MS = 3_600_000
@@ -122,14 +123,51 @@ def test_trouble_is_tried_again_and_a_refusal_is_not() -> None:
     assert [cut for _, cut in world.closed] == [("2026-01", "P", ("XNG_EVT",))]
 
 
-def test_a_draft_is_made_once() -> None:
-    """What waits for a word is not closed every day."""
-    day = dt.date(2026, 2, 20)
-    listed = calendar.plan(CATALOGUE.calendar, TABLES, (), day, years=1)
-    first = listed[0]
+def test_a_new_day_begins_anew_whatever_came_before() -> None:
+    """After a day of trouble: no pause is left, and what was refused is tried again."""
+    first = dt.date(2026, 2, 20)
+    world = World(first, first - dt.timedelta(days=1))
+    world.now_ms = at(first, 10)
+    monthly = ("2026-01", "P", ("XNG_EVT",))
+    other = Due(period="2025", vintage="P", day=first, state="due", tables=("PRM_REF",))
+    world.clock.due = lambda day: (
+        *calendar.plan(CATALOGUE.calendar, TABLES, world.released, day, years=1),
+        other,
+    )
 
-    left = clock.undrafted(listed, {(first.period, first.vintage)})
-    assert len(left) == len(listed) - 1
+    def trouble(cut: Cut) -> None:
+        if cut == monthly:
+            raise InvalidError("it stands")
+        raise RetriableError("brokers are away")
+
+    world.trouble = trouble
+    world.clock.tick()
+    world.now_ms = at(first + dt.timedelta(days=1), 9.5)
+    world.clock.tick()
+    world.trouble = lambda _: None
+    world.now_ms = at(first + dt.timedelta(days=1), 10)
+    world.clock.tick()
+
+    assert {cut for _, cut in world.closed} >= {monthly, ("2025", "P", ("PRM_REF",))}
+
+
+def test_a_draft_of_one_table_hides_no_other() -> None:
+    """What waits for a word is not closed every day; the rest of its day is."""
+    day = dt.date(2026, 2, 20)
+    found = vintages.due(CATALOGUE, (), years=1, today=day)
+    told = [cuts.draft("d", "XNG_EVT", period="2026-01")]
+    left = vintages.due(CATALOGUE, (), years=1, today=day, drafts=told)
+
+    def january(listed: Iterable[Due]) -> set[str]:
+        return {
+            table
+            for one in listed
+            if (one.period, one.vintage, one.state) == ("2026-01", "P", "due")
+            for table in one.tables
+        }
+
+    assert january(found) - january(left) == {"XNG_EVT"}
+    assert january(left)
 
 
 def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,3 +155,13 @@ def test_wait_for_says_what_is_missing_in_time(logs: Logs, table: Table) -> None
     release(logs, table, FIRST, 1.0)
     with pytest.raises(RetriableError, match="0 of 1 tables"):
         client.wait_for(SETTINGS, "iom", SECOND, [table.id], 0.0)
+
+
+def test_wait_for_ends_where_something_else_was_said(logs: Logs, table: Table) -> None:
+    """With what is there, and no error."""
+    release(logs, table, FIRST, 1.0)
+    tables = [table.id, "OTHER"]
+
+    assert (
+        client.wait_for(SETTINGS, "iom", SECOND, tables, 60, until=lambda: True) == []
+    )

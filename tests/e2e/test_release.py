@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from hub.core.messages import Notice
+from hub.core.release import drafts
 from hub.edge import control, enacting, notices
 from hub.edge.files import catalogue_folder
 from hub.edge.settings import Settings, from_environment
@@ -135,7 +136,7 @@ def _refused(settings: Settings) -> str:
 
 
 def _reason(notice: Notice) -> str:
-    assert notice.kind == notices.REFUSED
+    assert notice.kind == drafts.REFUSED
     return notice.reason.decode()
 
 

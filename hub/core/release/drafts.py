@@ -10,6 +10,7 @@ Rules (docs/disclosure.md, "Approval"):
 - What goes out is what was seen. If something was published meanwhile that the figures
   would have to agree with, they are others: refused, and a new draft is needed.
 - A newer draft of the same period, letter and tables takes the place of an older one.
+- Whoever hears the notices alone comes to the same drafts (:func:`live`).
 
 State: ``q`` marker → the cut, as it waited, and the digest that was seen; ``c`` → the
 newest bundle that was met.
@@ -18,7 +19,7 @@ newest bundle that was met.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 import ormsgpack
@@ -28,12 +29,15 @@ from hub.core import observation
 from hub.core.bundle import NONE, Bundle
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import EnvelopeError
-from hub.core.messages import SIGNATURE_NONE
+from hub.core.messages import SIGNATURE_NONE, Close, Notice
 from hub.core.observation import Vintage
 from hub.core.release import collect
 from hub.core.release.collect import Waiting
 from hub.core.skips import Approval
 from hub.core.state import Overlay
+
+REFUSED, DRAFT = "refused", "draft"
+"""Kinds of notices."""
 
 KIND, NEWEST = b"q", b"c"
 _LABEL = b"kerwen v1 approval\0"
@@ -61,8 +65,7 @@ def keep(overlay: Overlay, waiting: Waiting, seen: bytes) -> None:
     """Let a cut wait for its approval, instead of an older one of the same name."""
     for old, _ in list(waiting_ones(overlay)):
         mine, other = waiting.close, old.close
-        same = (mine.period, mine.vintage) == (other.period, other.vintage)
-        if same and {*mine.tables} >= {*other.tables}:
+        if _replaces(mine, mine.tables, other, other.tables):
             drop(overlay, old.close.marker)
     collect.set_aside(overlay, waiting.close.marker)
     packed = ormsgpack.packb((collect.pack(waiting), seen))
@@ -104,6 +107,39 @@ def approver(catalogue: Catalogue) -> str:
     """The X-Road id of the member whose word is needed; empty: nobody's."""
     member = catalogue.members.get(catalogue.calendar.approval)
     return member.member if member is not None else ""
+
+
+def tables(draft: Notice) -> tuple[str, ...]:
+    """What a draft would publish."""
+    return tuple(observation.decode(one).table for one in draft.manifests)
+
+
+def live(told: Iterable[Notice]) -> list[Notice]:
+    """Drafts that were neither refused since nor replaced, in the order of the log.
+
+    Those that were let out are among them: a notice does not tell of that.
+    """
+    found: dict[bytes, Notice] = {}
+    for one in told:
+        if one.kind == REFUSED:
+            found.pop(one.marker, None)
+        elif one.kind == DRAFT:
+            mine = tables(one)
+            for old in list(found.values()):
+                if _replaces(one, mine, old, tables(old)):
+                    del found[old.marker]
+            found[one.marker] = one
+    return list(found.values())
+
+
+def _replaces(
+    newer: Close | Notice,
+    mine: Collection[str],
+    older: Close | Notice,
+    other: Collection[str],
+) -> bool:
+    same = (newer.period, newer.vintage) == (older.period, older.vintage)
+    return same and {*mine} >= {*other}
 
 
 def _holds(bundle: Bundle, one: Approval) -> bool:

@@ -114,7 +114,7 @@ def notice_send(
     """What the operator alone is told of a cut: refused, or a draft."""
     notice = Notice(
         marker=close.marker,
-        kind="refused" if reason else "draft",
+        kind=drafts.REFUSED if reason else drafts.DRAFT,
         vintage=close.vintage,
         period=close.period,
         reason=reason.encode(),

@@ -16,9 +16,9 @@ from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.ending import Ending
 from hub.core.keys import SigningKey
 from hub.core.log import PARTITIONS_FACTS, Incoming, Send, Source
-from hub.core.messages import Close
+from hub.core.messages import DIGEST_NONE, Close, Notice
 from hub.core.observation import Codec, Observation, Vintage
-from hub.core.release import Release
+from hub.core.release import Release, drafts
 from hub.core.stage import Result
 from hub.core.state import Memory, Overlay
 from hub.core.topics import VINTAGES, facts_topic, indicator_topic
@@ -189,3 +189,31 @@ def manifests(sends: Sequence[Send]) -> list[Vintage]:
         for send in sends
         if send.topic == VINTAGES and send.value is not None
     ]
+
+
+def draft(marker: str, *tables: str, period: str = "2025") -> Notice:
+    """A draft of these tables, as release tells of it."""
+    mark = close(marker, period=period)
+    told = Vintage(
+        table="",
+        vintage=mark.vintage,
+        marker=mark.marker,
+        period=period,
+        catalogue=CATALOGUE.digest,
+        observations=0,
+        digest=DIGEST_NONE,
+        released_ms=0,
+        key_id=SIGNER.key_id,
+    )
+    named = tuple(drafts.bare(replace(told, table=table)) for table in tables)
+    return Notice(
+        marker=mark.marker,
+        kind=drafts.DRAFT,
+        vintage=mark.vintage,
+        period=period,
+        reason=b"",
+        manifests=named,
+        digest=drafts.digest(named),
+        created_ms=mark.created_ms,
+        key_id=SIGNER.key_id,
+    )

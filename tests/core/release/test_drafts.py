@@ -162,10 +162,29 @@ def test_a_word_counts_only_from_whom_it_is_asked_and_about_what_was_seen() -> N
 def test_a_newer_draft_takes_the_place_of_an_older_one() -> None:
     """The approval of what is no longer there lets nothing out."""
     _, seen = silent()
-    again = ending(close("b", created_ms=2_000), BEFORE)
-    sends, _ = path([approval(seen, KEY, "word")], again)
+    second = close("b", created_ms=2_000)
+    sends, _ = path([approval(seen, KEY, "word")], ending(second, BEFORE))
 
     assert not manifests(sends)
+    # The last marker of the log is a draft as well, of another table.
+    told = drafts.live(notices(sends))
+    assert [one.marker for one in told] == [second.marker, close("z").marker]
+
+
+def test_a_draft_that_was_refused_waits_no_longer() -> None:
+    """Nor does one of the same name and more tables; another letter takes no place."""
+    one, two, both = (
+        cuts.draft(marker, *tables)
+        for marker, tables in (("1", ("A",)), ("2", ("B",)), ("3", ("A", "B")))
+    )
+    later = replace(cuts.draft("4", "A", "B"), vintage="R")
+    gone = replace(both, kind=drafts.REFUSED, manifests=(), reason=b"it stands")
+
+    assert drafts.live([one, two]) == [one, two]
+    assert drafts.live([both, one]) == [both, one]
+    assert drafts.live([one, two, later]) == [one, two, later]
+    assert drafts.live([one, two, both]) == [both]
+    assert drafts.live([one, two, both, gone]) == []
 
 
 def test_the_report_as_a_page_has_a_line_a_table_and_names_hidden_women() -> None:
