@@ -104,6 +104,7 @@ class Hooks:
         for hook in listed:
             if len(self._tasks) >= WAITING_MAX:
                 _log.warning("webhook %s is left out: too many wait", hook.id)
+                self._count("dropped")
                 continue
             task = asyncio.create_task(self._deliver(hook, body))
             self._tasks.add(task)
@@ -114,9 +115,15 @@ class Hooks:
         for wait in self._tries:
             await asyncio.sleep(wait)
             if self._gateway.doors.problem(caller) is not None:
+                self._count("revoked")
                 return
             async with self._slots:
                 taken = await asyncio.to_thread(send, hook, body, int(time.time()))
             if taken:
+                self._count("taken")
                 return
+        self._count("given_up")
         _log.warning("webhook %s of %s does not answer", hook.id, hook.member)
+
+    def _count(self, outcome: str) -> None:
+        self._gateway.metrics.count("webhooks_total", outcome=outcome)

@@ -15,6 +15,7 @@ import pytest
 
 from hub.core.errors import InvalidError, UsageError
 from hub.edge import hooks, passes
+from hub.gateway import hooks as webhooks
 from hub.gateway.hooks import SIGNATURE, Hooks, signature
 from tests.core.sdmx.releases import Log, close, release
 from tests.gateway.house import House
@@ -78,6 +79,13 @@ def told(house: House, receiver: Receiver, requests: int) -> None:
     asyncio.run(story())
 
 
+def counted(house: House, outcome: str) -> float | None:
+    """Calls with that end; None: none yet."""
+    labels = {"stage": "gateway", "outcome": outcome}
+    registry = house.gateway.metrics.registry
+    return registry.get_sample_value("kerwen_webhooks_total", labels)
+
+
 def test_a_release_is_told_with_a_signature(empty: House, receiver: Receiver) -> None:
     """The event of the stream; whoever has the secret can check it."""
     hook = hooks.add(empty.home, "iom", receiver.url)
@@ -92,6 +100,7 @@ def test_a_release_is_told_with_a_signature(empty: House, receiver: Receiver) ->
     assert "value" not in body.decode().lower()
     assert hmac.compare_digest(shown, expected)
     assert header != signature("another", int(moment), body)
+    assert counted(empty, "taken") == 1
 
 
 def test_what_is_not_taken_is_sent_again(empty: House, receiver: Receiver) -> None:
@@ -114,6 +123,7 @@ def test_an_address_that_never_answers_is_given_up(
     told(empty, receiver, 3)
 
     assert len(receiver.came) == len(QUICK)
+    assert counted(empty, "given_up") == 2
 
 
 def test_a_revoked_member_is_told_nothing(empty: House, receiver: Receiver) -> None:
@@ -124,6 +134,19 @@ def test_a_revoked_member_is_told_nothing(empty: House, receiver: Receiver) -> N
     told(empty, receiver, 1)
 
     assert receiver.came == []
+    assert counted(empty, "revoked") == 1
+
+
+def test_what_finds_no_room_is_counted(
+    empty: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that is left out is seen, and the others go on."""
+    monkeypatch.setattr(webhooks, "WAITING_MAX", 1)
+    for _ in range(3):
+        hooks.add(empty.home, "iom", receiver.url)
+    told(empty, receiver, 1)
+
+    assert (counted(empty, "taken"), counted(empty, "dropped")) == (1, 2)
 
 
 def test_addresses_are_kept_closed_and_can_be_taken_back(empty: House) -> None:
