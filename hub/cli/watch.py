@@ -196,7 +196,8 @@ def _watch(
     watch = Watch(
         plan=plan,
         open=lambda: Session.open(settings, catalogue, args.member, slots=slots),
-        slotted=slots is not None,
+        slotted=slots is not None
+        or quiet.begun(settings.home.spool / f"{args.member}.sqlite"),
         metrics=metrics,
         listings=settings.home.root / "rejected" / args.member,
         say=out.say,

@@ -109,10 +109,8 @@ class Courier:
 
     def _ready(self, window: list[Item]) -> list[Item]:
         """The batches of a window whose slot has come; the lane rests behind them."""
-        if self.sealer.moment is None:
-            return window
         for at, item in enumerate(window):
-            if not self.catalogue.dataflows[item.dataflow].quiet:
+            if not self.slotted(item):
                 continue
             envelope = ledger.content(self.spool, item, "envelope")
             if quiet.dated_ms(envelope) > self.sealer.now_ms():
@@ -120,9 +118,21 @@ class Courier:
                 return window[:at]
         return window
 
+    def slotted(self, item: Item) -> bool:
+        """Whether a batch has a slot: then it is sent in it, and once."""
+        quiet_one = self.catalogue.dataflows[item.dataflow].quiet
+        return quiet_one and self.sealer.moment is not None
+
     def repeat(self, items: Sequence[Item]) -> None:
-        """Send batches once more as they are, as after an unsure acknowledgement."""
-        items = [item for item in items if item.state in (State.SPOOLED, State.SENT)]
+        """Send batches once more as they are, as after an unsure acknowledgement.
+
+        Those with a slot are left out: a second message would show that one was not
+        empty.
+        """
+        states = (State.SPOOLED, State.SENT)
+        items = [
+            item for item in items if item.state in states and not self.slotted(item)
+        ]
         for start in range(0, len(items), WINDOW):
             self._carry(items[start : start + WINDOW])
 

@@ -90,7 +90,8 @@ class Session:
             member: Its short id.
             batch_rows: Rows in a batch.
             broker: Another way to the logs than Kafka.
-            slots: When batches of quiet dataflows are sent; None: at once.
+            slots: When batches of quiet dataflows are sent; None: as the spool has
+                begun, and at once where it has not.
             now_ms: This machine's clock.
 
         Raises:
@@ -112,6 +113,7 @@ class Session:
             now_ms=now_ms,
         )
         spool = Spool.open(settings.home.spool / f"{member}.sqlite")
+        slots = quiet.kept(spool) or slots
         if slots is not None:
             quiet.fill(slots, spool, made, catalogue)
             made = replace(made, moment=quiet.moment(slots, spool, now_ms))
@@ -265,7 +267,7 @@ class Session:
         except (RetriableError, MachineError) as error:
             notes.append(f"{error}; the batches wait in the spool, publish again later")
         if resend is not None and ledger.unrepeated(self.spool, resend):
-            notes.append("batches with a final receipt were not sent twice; use again")
+            notes.append("batches with a final receipt or a slot were not sent twice")
         notes += [*self.courier.notes, self.courier.clock()]
         self.courier.notes.clear()
         return tuple(filter(None, notes))

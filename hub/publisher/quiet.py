@@ -11,6 +11,9 @@ Rules (docs/disclosure.md, "Quiet dataflows"):
 - Who watches the brokers sees one message of one size a day and lane, and nothing in
   the counts, sizes or times of these messages depends on what is in them.
 
+- A spool that has begun with slots keeps its hour: a command by hand that knows of no
+  hour, or of another, waits as the service does.
+
 State of the spool: figure ``slot <dataflow>`` → the last slot that was taken.
 """
 
@@ -20,6 +23,7 @@ import datetime as dt
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import polars as pl
 
@@ -72,6 +76,20 @@ def configured() -> Slots | None:
     """The slots that this machine is set to; None: none."""
     text = os.environ.get(VARIABLE, "")
     return read(text) if text else None
+
+
+def kept(spool: Spool) -> Slots | None:
+    """The slots that a spool has begun with; None: it has none."""
+    last = ledger.figure(spool, _name(next(iter(hidden(spool)), "")))
+    return Slots(offset_ms=(last + OFFSET_MS) % DAY_MS) if last else None
+
+
+def begun(path: Path) -> bool:
+    """Whether there is a spool, and it has slots."""
+    if not path.exists():
+        return False
+    with Spool.open(path, write=False) as spool:
+        return kept(spool) is not None
 
 
 def moment(

@@ -54,6 +54,7 @@ class Ministry:
     def __init__(self, desk: Any, folder: Path) -> None:
         self.desk, self.folder = desk, folder
         self.now_ms = START_MS + HOUR_MS
+        self.slots: quiet.Slots | None = SLOTS
         self.published = 0
         self.seen: list[object] = []
 
@@ -64,7 +65,7 @@ class Ministry:
             self.desk.catalogue,
             MEMBER,
             broker=self.desk.hub,
-            slots=SLOTS,
+            slots=self.slots,
             now_ms=lambda: self.now_ms,
         )
 
@@ -217,6 +218,50 @@ def test_the_service_wakes_at_the_slot_and_opens_the_spool_for_nothing_else(
     assert [made for _, made in sealed] == slots
     assert [at for at in opened if at in slots] == slots
     assert len(opened) == 4
+
+
+@pytest.mark.parametrize("slots", [None, quiet.read("14:30")], ids=["none", "other"])
+def test_by_hand_the_hour_of_the_spool_holds(
+    two: list[Ministry], slots: quiet.Slots | None
+) -> None:
+    """A command beside the service that knows no hour, or another one."""
+    busy, idle = two
+    for one, rows in zip(two, (5, 0), strict=True):
+        one.day()
+        one.now_ms += 8 * HOUR_MS
+        one.slots = slots
+        one.work(rows)
+        with one.session() as session:
+            assert session.slots == SLOTS
+        one.slots = SLOTS
+        one.day()
+
+    assert busy.accepted() == 5
+    assert busy.seen == idle.seen
+    path = busy.desk.settings.home.spool / f"{MEMBER}.sqlite"
+    assert quiet.begun(path)
+    assert not quiet.begun(path.with_name("other.sqlite"))
+
+
+def test_nothing_of_it_is_sent_twice(two: list[Ministry]) -> None:
+    """Neither before its slot nor as a second message of a day."""
+    busy, idle = two
+    for one in two:
+        one.day()
+    path = busy.folder / "a.csv"
+    contacts(busy.desk.catalogue, 5, 0).write_csv(path)
+    for _ in range(2):
+        with busy.session() as session:
+            session.pause = lambda _: None
+            done = session.publish(FLOW, path, resend=True, wait_seconds=0)
+        assert "a slot were not sent twice" in done.notes[0]
+        busy.now_ms += DAY_MS
+    for one in two:
+        one.now_ms = START_MS + 5 * DAY_MS
+        one.work()
+
+    assert busy.accepted() == 5
+    assert busy.broker() == idle.broker()
 
 
 def test_a_time_of_day_is_read() -> None:
