@@ -75,7 +75,9 @@ def custody(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     if not args.apply:
         out.result({"principals": names, "applied": False}, NOT_DONE)
         return 0
-    if not places and (out.as_json or not sys.stdin.isatty()):
+    # A share that is printed into a pipe or a file is not a share any more.
+    seen = sys.stdin.isatty() and sys.stdout.isatty()
+    if not places and (out.as_json or not seen):
         raise UsageError("custodians: no screen to show shares on; name three --output")
     noted(settings, out, "keys custodians", " ".join(names), args.reason)
     made = custodians.split(os.urandom)

@@ -15,6 +15,7 @@ from hub.cli import ministry
 from hub.cli.output import Output
 from hub.core.catalogue.model import Catalogue, Dataflow
 from hub.core.errors import InvalidError, UsageError
+from hub.edge.secretfiles import write_file
 from hub.publisher import mapping, subject
 from hub.publisher.spool import Spool
 from hub.publisher.subject import Found
@@ -91,7 +92,8 @@ def prove(args: argparse.Namespace, catalogue: Catalogue, out: Output) -> int:
         "statement": base64.b64encode(proof.statement).decode(),
     }
     if args.file is not None:
-        args.file.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+        text = json.dumps(value, indent=1) + "\n"
+        write_file(args.file, text.encode(), 0o600)  # it names the record
     out.result(
         value,
         f"record {args.record} of {flow.id} is gone: cancelled by batch "

@@ -64,6 +64,21 @@ def test_a_ceremony(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert keyring.intake(home).pseudonyms == before
 
 
+def test_shares_are_not_printed_into_a_pipe(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody types, but what is printed goes into a file: nothing is made."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: "")
+
+    assert main(["keys", "custodians", "--apply"]) == 2
+
+    said = capsys.readouterr()
+    assert "no screen" in said.err
+    assert len(said.out.split()) < 33  # a share alone has as many words
+    assert not list(home.rglob("secrets.locked"))
+
+
 REFUSED = {
     "one disk": (1, ["custodians", "OUTPUTS"], "lie on one disk"),
     "two folders": (2, ["custodians", "--output", ".", "--output", "."], "3 different"),

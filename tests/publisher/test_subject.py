@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,6 +13,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from hub.cli import ministry
+from hub.cli import subject as words
+from hub.cli.output import Output
 from hub.core import blocks, bundle
 from hub.core.catalogue.schemas import facts_schema
 from hub.core.dedupe.stage import Dedupe
@@ -136,7 +141,10 @@ def found(whole: Whole, record: str) -> list[Found]:
 
 
 def test_a_record_is_found_cancelled_and_proved_gone(
-    whole: Whole, tmp_path: Path, crossings: Callable[..., pl.DataFrame]
+    whole: Whole,
+    tmp_path: Path,
+    crossings: Callable[..., pl.DataFrame],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Before: it counts. After: no active fact, and the hub's signature says so."""
     path = tmp_path / "a.csv"
@@ -166,6 +174,13 @@ def test_a_record_is_found_cancelled_and_proved_gone(
     verify(told, registry.authority(proof.key_id, "statement"))
     assert [one.decision for one in told.decisions] == [subject.CANCELLATION]
     assert [one.place for one in found(whole, "R-1")] == [1, 0]
+
+    monkeypatch.setattr(ministry, "session", lambda _: opened(whole))
+    file = tmp_path / "proof.json"
+    asked = argparse.Namespace(member="sms", record="R-1", dataflow=FLOW, file=file)
+    assert words.prove(asked, whole.desk.catalogue, Output(as_json=True)) == 0
+    assert json.loads(file.read_text())["gone"]
+    assert file.stat().st_mode & 0o777 == 0o600  # it names a person's record
 
 
 def test_what_is_not_gone_is_not_proved(
