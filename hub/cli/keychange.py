@@ -26,6 +26,7 @@ from hub.edge import (
     keyring,
     keystock,
     locks,
+    publickeys,
     rotation,
     trail,
 )
@@ -141,7 +142,7 @@ def revoke(args: argparse.Namespace, settings: Settings, out: Output) -> int:
         noted(settings, out, "keys revoke", key_id, args.reason)
         if kind == "hub":
             destroying.note(settings, enacting.in_force(settings), key_id)
-        keymaking.revoke(settings.home.root, key_id)
+        publickeys.revoke(settings.home.root, [key_id])
         # Also where it was marked before: the bundle may be what broke off.
         number = enacting.enact(settings).plan.bundle.number
     value = {"key": key_id, "kind": kind, "holder": key.member, "bundle": number}
@@ -163,7 +164,7 @@ def register(args: argparse.Namespace, settings: Settings, out: Output) -> int:
         settings.brokers()
         rotation.keys_only(settings)
         noted(settings, out, "keys register", " ".join(ids), args.reason)
-        keymaking.register(settings.home.root, keys)
+        publickeys.add(settings.home.root, keys)
         number = enacting.enact(settings).plan.bundle.number
     done = f"registered; bundle {number} is in force; send registry.json back"
     out.result(

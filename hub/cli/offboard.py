@@ -13,15 +13,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
 
 from hub.cli.output import Output
 from hub.core.catalogue.model import Member
 from hub.core.errors import InvalidError, UsageError
-from hub.core.keys import KeyRegistry
-from hub.edge import bundles, enacting, keyring, passes, trail
+from hub.edge import bundles, enacting, keyring, passes, publickeys, trail
 from hub.edge.files import read_catalogue
-from hub.edge.keyfiles import write_file
 from hub.edge.settings import Settings, from_environment
 
 
@@ -52,7 +49,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     passes.forget(settings.home, member.id)
     if ends or unapplied(settings):
         trail.note(settings, "offboard", member.id, args.reason)
-    revoke(settings, keys)
+    publickeys.revoke(settings.home.root, keys)
     done = enacting.enact(settings)
     out.result(
         {**value, "withdrawn": list(done.changes.withdrawn)},
@@ -70,16 +67,6 @@ def signing(settings: Settings, member: Member) -> list[str]:
         for key in known
         if (key.member, key.use, key.status) == (member.member, "sign", "active")
     ]
-
-
-def revoke(settings: Settings, keys: list[str]) -> None:
-    """Mark keys as revoked in the registry of this home."""
-    known = dict(keyring.registry(settings.home.root).keys)
-    for key_id in keys:
-        known[key_id] = replace(known[key_id], status="revoked")
-    if keys:
-        path = settings.home.keys / "registry.json"
-        write_file(path, KeyRegistry(keys=known).text().encode(), 0o644)
 
 
 def unapplied(settings: Settings) -> bool:

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hub.core import epochs
@@ -24,15 +23,14 @@ from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.envelope.format import SUITE_XWING
 from hub.core.envelope.recipients import generate
 from hub.core.errors import InvalidError, MachineError
-from hub.core.keys import HUB, Key, KeyRegistry, Use, read_registry
+from hub.core.keys import HUB, Key, KeyRegistry, Use
+from hub.edge import publickeys
 from hub.edge.keyfiles import (
     SECRET_SIZE,
     SECRETS,
     Folder,
     read_pem,
     read_secrets,
-    read_text,
-    write_file,
     write_pem,
     write_secrets,
 )
@@ -69,7 +67,7 @@ def create(
         entropy: Source of every secret.
         now_ms: Names the epoch (month) of new keys.
     """
-    epoch, taken = epochs.month(now_ms), _registered(home)
+    epoch, taken = epochs.month(now_ms), publickeys.known(home)
     held = held_elsewhere(home)
     ministries = {
         m.id: m.member
@@ -146,7 +144,7 @@ def create_member(
         entropy: Source of every secret.
         now_ms: Names the epoch of new keys.
     """
-    taken = _registered(home)
+    taken = publickeys.known(home)
     folder = _folder(home / "keys" / name)
     _add_seal(folder, epochs.following(f"{name}-seal", taken, now_ms), entropy)
     write_secrets(folder.path, folder.secrets)
@@ -154,29 +152,6 @@ def create_member(
         key_id = epochs.following(f"{name}-sign", taken, now_ms)
         write_pem(folder.path / f"{key_id}.pem", entropy(SECRET_SIZE))
     return tuple(_member_halves(folder, name, member, now_ms))
-
-
-def register(home: Path, keys: Iterable[Key]) -> KeyRegistry:
-    """Add public keys to the registry; what is there stays as it is.
-
-    Raises:
-        InvalidError: A key id is there already and is another key.
-    """
-    known = dict(_registered(home))
-    for key in keys:
-        there = known.setdefault(key.key_id, key)
-        if (there.public, there.use, there.member) != (key.public, key.use, key.member):
-            raise InvalidError(f"{key.key_id} is in the registry as another key")
-    return _store(home, known)
-
-
-def revoke(home: Path, key_id: str) -> KeyRegistry:
-    """Mark a public key as revoked in the registry; nothing brings it back."""
-    known = dict(_registered(home))
-    if key_id not in known:
-        raise InvalidError(f"{key_id} is not in the registry: `kerwen keys list`")
-    known[key_id] = replace(known[key_id], status="revoked")
-    return _store(home, known)
 
 
 def held_elsewhere(home: Path) -> frozenset[str]:
@@ -254,26 +229,13 @@ def _add_internal(ends: list[Folder], key_id: str, entropy: Entropy) -> None:
 def _write_registry(
     home: Path, folders: dict[str, Folder], ministries: dict[str, str], now_ms: int
 ) -> KeyRegistry:
-    keys = dict(_registered(home))
+    keys = dict(publickeys.known(home))
     for key in _public_halves(folders, ministries, now_ms):
         # An entry that is there keeps its status and its date.
         if keys.setdefault(key.key_id, key).public != key.public:
-            path = home / "keys" / "registry.json"
+            path = home / "keys" / publickeys.FILE
             raise InvalidError(f"{path}: {key.key_id} is not the key in its folder")
-    return _store(home, keys)
-
-
-def _registered(home: Path) -> Mapping[str, Key]:
-    path = home / "keys" / "registry.json"
-    return read_registry(read_text(path)).keys if path.exists() else {}
-
-
-def _store(home: Path, keys: Mapping[str, Key]) -> KeyRegistry:
-    registry = KeyRegistry(keys=keys)
-    path, text = home / "keys" / "registry.json", registry.text()
-    if not path.exists() or read_text(path) != text:
-        write_file(path, text.encode(), 0o644)
-    return registry
+    return publickeys.store(home / "keys", keys)
 
 
 def _public_halves(

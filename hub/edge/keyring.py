@@ -16,9 +16,9 @@ from pathlib import Path
 from hub.core.blocks import InternalKey
 from hub.core.catalogue.model import Domain
 from hub.core.envelope.recipients import PrivateKey
-from hub.core.errors import InvalidError
-from hub.core.keys import KeyRegistry, SigningKey, read_registry
-from hub.edge.keyfiles import Folder, read_text
+from hub.core.keys import KeyRegistry, SigningKey
+from hub.edge import publickeys
+from hub.edge.keyfiles import Folder
 from hub.edge.keymaking import create
 
 __all__ = [
@@ -141,8 +141,4 @@ def ministry(home: Path, member: str) -> MinistryKeys:
 
 def registry(home: Path) -> KeyRegistry:
     """The public keys of everyone."""
-    path = home / "keys" / "registry.json"
-    try:
-        return read_registry(read_text(path))
-    except InvalidError as error:
-        raise InvalidError(f"{path}: {error}") from error
+    return publickeys.read(home)

@@ -33,7 +33,7 @@ from hub.core.catalogue.model import Catalogue, Member
 from hub.core.catalogue.reading import parse
 from hub.core.errors import InvalidError, MachineError
 from hub.core.keys import Key, KeyRegistry, read_registry
-from hub.edge import enacting, files, keyring
+from hub.edge import enacting, files, keyring, publickeys
 from hub.edge.keyfiles import read_text, write_file
 from hub.edge.keymaking import create_member
 from hub.edge.settings import Settings
@@ -203,21 +203,18 @@ def enrol(settings: Settings, request: Request, member: Member) -> bool:
                 f"{member.member}: have {member.id} ask again with that agreement"
             )
     home = settings.home
-    known = dict(keyring.registry(home.root).keys)
-    new = [key for key in request.keys if key.key_id not in known]
-    for key in request.keys:
-        if known.setdefault(key.key_id, key).public != key.public:
-            raise InvalidError(
-                f"{key.key_id} is known with another public half: compare the "
-                f"fingerprint {request.fingerprint} with {member.id} by telephone"
-            )
+    try:
+        new = publickeys.fresh(home.root, request.keys)
+    except InvalidError as error:
+        raise InvalidError(
+            f"{error}: compare the fingerprint {request.fingerprint} with {member.id}"
+            " by telephone"
+        ) from error
     folder = home.root / "onboarding" / member.id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # First the note that these keys are made elsewhere: nobody makes them here then.
     write_file(folder / REQUEST, request.text.encode(), 0o644)
-    if new:
-        text = KeyRegistry(keys=known).text()
-        write_file(home.keys / "registry.json", text.encode(), 0o644)
+    publickeys.add(home.root, new)
     return bool(new)
 
 
@@ -241,8 +238,8 @@ def accept(settings: Settings, member: str, package: Path) -> None:
     write_file(home.pki / f"{member}.pem", key_pem + given, 0o600)
     write_file(home.pki / "ca.pem", _read(package / "ca.pem"), 0o644)
     home.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    registry = package / "registry.json"
-    write_file(home.keys / "registry.json", read_text(registry).encode(), 0o644)
+    text = read_text(package / publickeys.FILE)
+    publickeys.store(home.keys, read_registry(text).keys)
 
 
 def _check_keys(

@@ -30,11 +30,10 @@ from hub.core.catalogue.model import Domain
 from hub.core.envelope import format as layout
 from hub.core.envelope import seal
 from hub.core.errors import EnvelopeError, InvalidError, MachineError
-from hub.core.keys import KeyRegistry
 from hub.core.log import Incoming, Send
 from hub.core.messages import Config, Envelope, decode, verify
 from hub.core.topics import parse_ministry, sources
-from hub.edge import custodians, enacting, kafka, keyring, vault
+from hub.edge import custodians, enacting, kafka, keyring, publickeys, vault
 from hub.edge.bundles import Library
 from hub.edge.keyfiles import (
     SECRET_SIZE,
@@ -97,8 +96,7 @@ def prepare(old: Home, new: Home, *, entropy: Entropy = os.urandom) -> Progress:
         key_id: replace(key, status="active") if key_id in revoked else key
         for key_id, key in registry.keys.items()
     }
-    text = KeyRegistry(keys=again).text()
-    write_file(draft / "registry.json", text.encode(), 0o644)
+    publickeys.store(draft, again)
     progress = Progress(revoked=revoked, positions={})
     _write(draft, progress)
     draft.rename(new.keys)
@@ -174,11 +172,7 @@ def finish(home: Home) -> tuple[str, ...]:
     progress = read(home)
     if progress is None:
         return ()
-    keys = dict(keyring.registry(home.root).keys)
-    for key_id in progress.revoked:
-        keys[key_id] = replace(keys[key_id], status="revoked")
-    text = KeyRegistry(keys=keys).text()
-    write_file(home.keys / "registry.json", text.encode(), 0o644)
+    publickeys.revoke(home.root, progress.revoked)
     return progress.revoked
 
 

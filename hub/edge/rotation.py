@@ -31,7 +31,7 @@ from hub.core import epochs
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError, MachineError
 from hub.core.keys import HUB, Key, KeyRegistry
-from hub.edge import enacting, handover, keymaking, keyring, keystamps, staging
+from hub.edge import enacting, handover, keyring, keystamps, publickeys, staging
 from hub.edge.keyfiles import read_text, write_file
 from hub.edge.keyring import registry as read_keys
 from hub.edge.settings import Settings
@@ -203,7 +203,7 @@ def _name(settings: Settings, rotation: Rotation, tell: Tell) -> None:
         _offer(settings, public)
         return
     keys_only(settings)
-    keymaking.register(settings.home.root, public)
+    publickeys.add(settings.home.root, public)
     enacting.enact(settings)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hub.core.errors import InvalidError, MachineError
-from hub.edge import handover, keymaking, keyring, rotation
+from hub.edge import handover, keyring, publickeys, rotation
 from hub.edge.files import read_catalogue
 from hub.edge.rotation import Rotation
 from hub.edge.settings import Home, Settings
@@ -56,7 +56,7 @@ def test_new_keys_are_used_once_the_hub_knows_them(
     assert keyring.ministry(root, "sms").sign.key_id == "sms-sign-2026-11"
 
     text = handover.place(ministry.home).read_text()
-    registry = keymaking.register(hub, handover.accept(text, keyring.registry(hub)))
+    registry = publickeys.add(hub, handover.accept(text, keyring.registry(hub)))
     shutil.copy(hub / "keys" / "registry.json", root / "keys" / "registry.json")
     found = rotation.read(ministry)
     assert found is not None
@@ -96,6 +96,6 @@ def test_an_offer_is_believed_from_its_ministry_only(
     ):
         with pytest.raises(InvalidError):
             handover.accept(changed, registry)
-    revoked = keymaking.revoke(hub, "sms-sign-2026-11")
+    revoked = publickeys.revoke(hub, ["sms-sign-2026-11"])
     with pytest.raises(InvalidError, match="onboarded again"):
         handover.accept(text, revoked)

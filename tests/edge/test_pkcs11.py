@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.core.errors import InvalidError, MachineError
 from hub.core.messages import Act, sign, verify
-from hub.edge import custodians, keylocks, keymaking, keyring, pkcs11, staging
+from hub.edge import custodians, keylocks, keyring, pkcs11, publickeys, staging
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home
 from hub.edge.staging import Item
@@ -121,7 +121,7 @@ def test_a_signing_key_lives_in_the_token(home: Home) -> None:
         staging.make(home, CONTROL, os.urandom)
         public = staging.public(home, CONTROL, NOW_MS)
         assert public is not None
-        keymaking.register(home.root, [public])
+        publickeys.add(home.root, [public])
         staging.use(home, CONTROL)
 
     key = keyring.control(home.root).control

@@ -15,7 +15,7 @@ from hub.core.keys import KeyRegistry, SigningKey
 from hub.core.log import Incoming
 from hub.core.messages import Config, encode, sign
 from hub.core.skips import Skips
-from hub.edge import bundles, keylocks, keymaking, keyring, rekeying
+from hub.edge import bundles, keylocks, keyring, publickeys, rekeying
 from hub.edge.bundles import Library
 from hub.edge.files import read_catalogue, read_sources
 from hub.edge.settings import Home
@@ -38,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, november: Path) -> Path:
 def old(tmp_path: Path, made: Path) -> Home:
     """The hub whose secret leaked; one of its signing keys was revoked."""
     shutil.copytree(made, tmp_path / "old" / "keys")
-    keymaking.revoke(tmp_path / "old", "sms-sign-2026-11")
+    publickeys.revoke(tmp_path / "old", ["sms-sign-2026-11"])
     return Home(root=tmp_path / "old")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from hub.core.errors import InvalidError
 from hub.core.keys import HUB
-from hub.edge import keymaking, keyring, keystock, staging
+from hub.edge import keymaking, keyring, keystock, publickeys, staging
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home
 from hub.edge.staging import KINDS, Item
@@ -71,7 +71,7 @@ def test_a_key_is_used_only_at_the_end(home: Home, kind: str) -> None:
         public = staging.public(home, one, NOW_MS + 1)
     if public is not None:
         assert (public.key_id, public.member) == (one.key_id, one.member)
-        keymaking.register(home.root, [public])
+        publickeys.add(home.root, [public])
     for _ in range(2):
         staging.use(home, one)
 
@@ -130,7 +130,7 @@ def test_a_second_key_under_one_id_is_refused(home: Home) -> None:
     other = replace(known["hub-2026-11"], public=known["sms-seal-2026-11"].public)
 
     with pytest.raises(InvalidError, match="as another key"):
-        keymaking.register(home.root, [other])
+        publickeys.add(home.root, [other])
 
 
 def test_the_stock_lists_every_key_by_age(home: Home) -> None:
