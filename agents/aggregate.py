@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from agents.limits import ChunkPolicy, Limits
 from agents.worker import Plan, holding, main
 from hub.core.aggregate.stage import Aggregate
 from hub.core.catalogue.model import Domain
@@ -14,6 +15,9 @@ from hub.core.stage import Stage
 from hub.core.topics import facts_topic, quiet
 from hub.edge import keyring
 from hub.edge.settings import Settings
+
+LIMITS = Limits(chunk=ChunkPolicy(rest=6.0))
+"""Every table is looked at for every chunk, however small: a tenth of a second."""
 
 
 def build(settings: Settings) -> tuple[Stage, Plan]:
@@ -25,7 +29,8 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
         library, facts_key=keys.facts, cells_key=keys.cells, entropy=os.urandom
     )
     inputs = [facts_topic(domain) for domain in Domain]
-    return stage, Plan(inputs=inputs, library=library, quiet=quiet(catalogue))
+    plan = Plan(inputs=inputs, library=library, quiet=quiet(catalogue), limits=LIMITS)
+    return stage, plan
 
 
 if __name__ == "__main__":

@@ -15,11 +15,22 @@ class ChunkPolicy:
     The runtime does not see rows. With messages of 1,000 rows a full chunk holds 32,000
     of them, with messages of 20,000 rows two to four messages: enough to fold at full
     speed, and small enough for the memory of a step.
+
+    Attributes:
+        messages: So many.
+        size_bytes: So much.
+        linger_seconds: So long after the first came.
+        rest: A partition rests this many times what its last step took, unless a full
+            chunk waits: a stage whose step costs much whatever is in it then folds more
+            at once under load, and a message that comes alone does not wait.
+        rest_seconds_max: But no longer.
     """
 
     messages: int = 32
     size_bytes: int = 4 << 20
     linger_seconds: float = 0.05
+    rest: float = 0.0
+    rest_seconds_max: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

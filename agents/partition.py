@@ -81,7 +81,7 @@ class Partition:
         self._suspect_until = -1
         self._buffer: deque[Incoming] = deque()
         self._buffer_bytes = 0
-        self._first_at = 0.0
+        self._first_at = self._rested_at = 0.0
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
 
@@ -211,10 +211,17 @@ class Partition:
     async def ready(self) -> None:
         """Wait until there is a chunk to take."""
         await self._arrived.wait()
-        wait = self._policy.linger_seconds - (time.monotonic() - self._first_at)
+        due = max(self._first_at + self._policy.linger_seconds, self._rested_at)
+        wait = due - time.monotonic()
         if wait > 0 and not self._full.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), wait)
+
+    def rest(self, seconds: float) -> None:
+        """A step took so long; what comes next may have to wait for more."""
+        longest = self._policy.rest_seconds_max
+        rest = min(seconds * self._policy.rest, longest)
+        self._rested_at = time.monotonic() + rest
 
     def again(self, chunk: list[Incoming]) -> None:
         """Put a refused chunk back, to be taken one message at a time.

@@ -285,6 +285,7 @@ class Runtime:
                 finally:
                     one.stepping = 0.0
             overlay, result, seconds = folded
+            one.rest(seconds)
             taken = chunk if result.taken is None else chunk[: result.taken]
             chunk = chunk[len(taken) :]
             await self._send(one, result, one.silent(taken))

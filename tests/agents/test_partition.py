@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -210,6 +211,31 @@ def test_chunks_are_closed_by_count_by_size_and_by_time(tmp_path: Path) -> None:
         return [[m.offset for m in await chunk(one)] for _ in range(3)]
 
     assert asyncio.run(chunks()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    one.shut()
+
+
+def test_a_rest_ends_when_a_full_chunk_waits(tmp_path: Path) -> None:
+    """After a step of a tenth of a second nothing is taken for half a one."""
+    one = partition(state(tmp_path), replace(POLICY, rest=5.0))
+
+    async def taken() -> tuple[list[list[int]], bool]:
+        one.offer(FIRST)
+        chunks = [await chunk(one)]
+        one.rest(0.1)
+        one.offer(incoming(1))
+        asked = asyncio.create_task(chunk(one))
+        await asyncio.sleep(2 * POLICY.linger_seconds)
+        one.offer(incoming(2))
+        chunks.append(await asked)
+        one.rest(60.0)
+        for offset in range(3, 3 + POLICY.messages):
+            one.offer(incoming(offset))
+        began = time.monotonic()
+        chunks.append(await chunk(one))
+        soon = time.monotonic() - began < 1.0
+        return [[message.offset for message in each] for each in chunks], soon
+
+    assert asyncio.run(taken()) == ([[0], [1, 2], [3, 4, 5, 6]], True)
     one.shut()
 
 
