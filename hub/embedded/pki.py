@@ -57,6 +57,25 @@ def issue(home: Home, principals: Iterable[str]) -> None:
             _write(path, _key_pem(key) + _cert_pem(certificate))
 
 
+def serving(home: Home, principal: str, hosts: Iterable[str]) -> bytes:
+    """A new key and certificate of who listens on other hosts than this one; PEM.
+
+    Args:
+        home: Where the authority is.
+        principal: Who listens.
+        hosts: Names by which clients call its host, besides this machine's own.
+
+    Raises:
+        MachineError: This home has no authority.
+    """
+    authority = _read(home.pki / "ca.key")
+    if authority is None:
+        text = "have your own authority issue what listens elsewhere"
+        raise MachineError(f"{home.pki / 'ca.key'} is missing: {text}")
+    key, certificate = _certificate(principal, authority, datetime.now(UTC), hosts)
+    return _key_pem(key) + _cert_pem(certificate)
+
+
 def sign_request(home: Home, principal: str, request: bytes) -> bytes:
     """A certificate for a key that its holder keeps; PEM.
 
@@ -157,9 +176,11 @@ def _authority(now: datetime) -> _Pair:
     return key, builder.sign(key, hashes.SHA256())
 
 
-def _certificate(principal: str, authority: _Pair, now: datetime) -> _Pair:
+def _certificate(
+    principal: str, authority: _Pair, now: datetime, hosts: Iterable[str] = ()
+) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
-    return key, _signed(principal, key.public_key(), authority, now)
+    return key, _signed(principal, key.public_key(), authority, now, hosts)
 
 
 def _signed(
@@ -167,6 +188,7 @@ def _signed(
     public_key: ec.EllipticCurvePublicKey,
     authority: _Pair,
     now: datetime,
+    hosts: Iterable[str] = (),
 ) -> x509.Certificate:
     authority_key, authority_certificate = authority
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
@@ -186,7 +208,8 @@ def _signed(
     )
     if principal in _SERVERS:
         addresses = [x509.IPAddress(ipaddress.ip_address(ip)) for ip in _LOOPBACK]
-        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses])
+        called = [x509.DNSName(name) for name in ("localhost", *hosts)]
+        names = x509.SubjectAlternativeName([*called, *addresses])
         builder = builder.add_extension(names, critical=False)
     return builder.sign(authority_key, hashes.SHA256())
 

@@ -26,6 +26,29 @@ def test_units_verify(unit: str, tmp_path: Path) -> None:
     assert ran("systemd-analyze", "verify", str(path)) == ""
 
 
+def test_a_unit_has_an_account_and_a_home_of_its_own(tmp_path: Path) -> None:
+    """So nobody reads the keys of another; every account is made by one command."""
+    folder = ROOT / "deploy" / "systemd"
+    names = {"gateway": "kerwen-gateway", "calendar": "kerwen-calendar"}
+    wanted = {f"kerwen-{name}": f"/var/lib/kerwen-{name}" for name in names}
+    wanted |= {f"kerwen-{name}": f"/var/lib/kerwen/{name}" for name in WORKERS}
+    for path in folder.glob("*.service"):
+        said = dict(re.findall(r"^([A-Z]\w+)=(.+)$", path.read_text(), re.MULTILINE))
+        home = f"/var/lib/{said['StateDirectory']}"
+        assert f"Environment=KERWEN_HOME={home}\n" in path.read_text()
+        for worker in WORKERS if "%i" in home else ("",):
+            assert wanted[said["User"].replace("%i", worker)] == home.replace(
+                "%i", worker
+            )
+    users = folder / "kerwen.sysusers"
+    lines = [line.split() for line in users.read_text().splitlines() if line[0] == "u"]
+    assert {line[1]: line[-1] for line in lines} == wanted
+    (tmp_path / "etc").mkdir()
+    ran("systemd-sysusers", f"--root={tmp_path}", str(users))
+    made = (tmp_path / "etc" / "passwd").read_text()
+    assert {line.split(":")[0] for line in made.splitlines()} == set(wanted)
+
+
 def test_every_pod_is_hardened(manifests: list[dict[str, Any]]) -> None:
     """Nobody is root, writes to its image, gains a right or asks the cluster."""
     assert {name for name, _ in pods(manifests)} == {*STAGES, "gateway", "topics"}
@@ -83,19 +106,37 @@ def test_keys_are_read_by_their_owner_alone(manifests: list[dict[str, Any]]) -> 
     """A mounted secret is its group's as well, and such keys are refused."""
     for name, pod in pods(manifests):
         if name in STAGES:
-            [copying] = pod["initContainers"]
+            copying, *beside = pod["initContainers"]
             assert "install -m 0400" in copying["command"][-1]
             volumes = {one["name"]: one for one in pod["volumes"]}
             assert volumes["opened"]["emptyDir"]["medium"] == "Memory"
+            assert len(beside) == (name in LOCKED)
+            for custody in beside:
+                at_work = pod["containers"][0]
+                assert custody["restartPolicy"] == "Always"
+                assert volumes["unlocked"]["emptyDir"]["medium"] == "Memory"
+                for mounts in (custody["volumeMounts"], at_work["volumeMounts"]):
+                    paths = {one["name"]: one["mountPath"] for one in mounts}
+                    assert paths["unlocked"] == "/kerwen/unlocked"
+                    assert paths["opened"] == f"/kerwen/keys/{name}"
+                [given] = [one for one in custody["env"] if "UNLOCKED" in one["name"]]
+                assert given in at_work["env"]
 
 
 KAFKA = ("kafka-1", "kafka-2", "kafka-3")
 BESIDE = ("topics", "gateway", "prometheus", "grafana")
+LOCKED = ("intake", "release")
+"""Stages whose keys two custodians unlock."""
 
 
 def test_compose_is_hardened(compose: dict[str, Any]) -> None:
     """Nobody is root, writes to an image or gains a right; all is bounded."""
-    assert set(compose["services"]) == {*WORKERS, *KAFKA, *BESIDE}
+    assert set(compose["services"]) == {
+        *WORKERS,
+        *KAFKA,
+        *BESIDE,
+        *(f"custody-{stage}" for stage in LOCKED),
+    }
     for name, one in compose["services"].items():
         assert one["read_only"] is True, name
         assert one["cap_drop"] == ["ALL"], name
@@ -109,7 +150,7 @@ def test_every_image_is_an_argument() -> None:
     """So that a deployment pins it by digest; the base of ours as well."""
     text = (ROOT / "docker-compose.yml").read_text("utf-8")
     images = re.findall(r"^ *image: (.+)$", text, re.MULTILINE)
-    assert len(images) == 4
+    assert len(images) == 5
     assert all(re.fullmatch(r"\$\{[A-Z]+_IMAGE:-.+\}", one) for one in images)
     assert "FROM ${PYTHON_IMAGE}" in (ROOT / "deploy/Dockerfile").read_text("utf-8")
 
