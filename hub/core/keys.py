@@ -98,6 +98,11 @@ class KeyRegistry:
             raise EnvelopeError(Reason.SIGNATURE, text)
         return key.verifier()
 
+    def revoked(self, key_id: str) -> bool:
+        """Whether a key is known and was revoked."""
+        key = self.keys.get(key_id)
+        return key is not None and key.status == "revoked"
+
     def recipient(
         self, member: str, *, suite: int = SUITE_XWING
     ) -> tuple[str, PublicKey]:

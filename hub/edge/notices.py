@@ -2,16 +2,21 @@
 
 Rules (:mod:`hub.core.release.drafts`):
 
-- A notice counts only if the hub's release key signed it.
+- A notice counts only if a release key of the hub signed it that is in force. Others
+  are passed over and logged: when a key that was revoked signed, nobody can tell, and
+  a draft is made again by one command.
 - Nothing is written and nothing committed: whoever asks again hears it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from typing import Self
 
-from hub.core.errors import InvalidError
+from hub.core.errors import EnvelopeError, InvalidError
+from hub.core.keys import KeyRegistry
+from hub.core.log import Incoming
 from hub.core.messages import Notice, decode, verify
 from hub.core.release.drafts import live
 from hub.core.topics import NOTICES
@@ -19,32 +24,31 @@ from hub.edge import kafka, keyring
 from hub.edge.settings import Settings
 
 _PRINCIPAL = "control"
+_log = logging.getLogger(__name__)
 
 
 class Ear:
     """Hears notices from a place on; use as a context manager."""
 
     def __init__(self, settings: Settings, *, from_the_beginning: bool = False) -> None:
-        self._registry = keyring.registry(settings.home.root)
+        self._root = settings.home.root
         self._consumer = kafka.consumer(settings, _PRINCIPAL)
         self._next = 0 if from_the_beginning else self._extent().end
 
     def news(self) -> Iterator[Notice]:
-        """Notices since the last look, verified.
-
-        Raises:
-            EnvelopeError: One is damaged or not signed by the hub.
-        """
+        """Notices since the last look that count."""
         extent = self._extent()
         start = max(self._next, extent.start)
         if start >= extent.end:
             return
-        for message in kafka.read(self._consumer, NOTICES, 0, start, extent.end):
+        # Keys change while somebody listens.
+        registry = keyring.registry(self._root)
+        yield from trusted(self._read(start, extent.end), registry)
+
+    def _read(self, start: int, end: int) -> Iterator[Incoming]:
+        for message in kafka.read(self._consumer, NOTICES, 0, start, end):
             self._next = message.offset + 1
-            found = decode(message.value)
-            if isinstance(found, Notice):
-                verify(found, self._registry.authority(found.key_id, "release"))
-                yield found
+            yield message
 
     def _extent(self) -> kafka.Extent:
         return kafka.extents(self._consumer, [(NOTICES, 0)])[NOTICES, 0]
@@ -54,6 +58,19 @@ class Ear:
 
     def __exit__(self, *_: object) -> None:
         self._consumer.close()
+
+
+def trusted(messages: Iterable[Incoming], registry: KeyRegistry) -> Iterator[Notice]:
+    """The notices in messages that count."""
+    for message in messages:
+        try:
+            found = decode(message.value)
+            if isinstance(found, Notice):
+                verify(found, registry.authority(found.key_id, "release"))
+                yield found
+        except EnvelopeError as error:
+            text = "the notice at offset %d does not count: %s"
+            _log.warning(text, message.offset, error)
 
 
 def drafts(settings: Settings) -> list[Notice]:

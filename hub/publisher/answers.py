@@ -59,15 +59,7 @@ class Answers:
         Raises:
             EnvelopeError: SIGNATURE, if the hub did not sign a statement.
         """
-        topic = statements_topic(self.sealer.member.id)
-        for message in self.broker.read(topic, 0):
-            try:
-                plain = opened(message.value, "statement", self.sealer.seals)
-            except EnvelopeError:
-                # Sealed to a key that is gone, or not by the hub: nothing to show.
-                continue
-            told = decode_as(Statement, plain)
-            verify(told, self.registry.authority(told.key_id, "statement"))
+        for told in self.signed():
             for one in told.decisions:
                 item = ledger.at(self.spool, one.topic, one.partition, one.offset)
                 name, records, numbers = self._listing(item)
@@ -80,6 +72,26 @@ class Answers:
                     record_id=(records[one.row] or "") if known else "",
                     decision=one.decision,
                 )
+
+    def signed(self) -> Iterator[Statement]:
+        """The hub's statements to this ministry, verified.
+
+        Raises:
+            EnvelopeError: SIGNATURE, if the hub did not sign one.
+        """
+        topic = statements_topic(self.sealer.member.id)
+        for message in self.broker.read(topic, 0):
+            try:
+                plain = opened(message.value, "statement", self.sealer.seals)
+            except EnvelopeError:
+                # Sealed to a key that is gone, or not by the hub: nothing to show.
+                continue
+            told = decode_as(Statement, plain)
+            if self.registry.revoked(told.key_id):
+                # When it was signed, nobody can tell: it proves nothing any more.
+                continue
+            verify(told, self.registry.authority(told.key_id, "statement"))
+            yield told
 
     def _listing(self, item: Item | None) -> tuple[str, list[str | None], list[int]]:
         """File name, record ids and row numbers of a batch of this spool."""

@@ -14,18 +14,16 @@ Rules (docs/disclosure.md, "A person's request"):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from hub.core.catalogue.model import Dataflow
-from hub.core.errors import EnvelopeError, InvalidError
-from hub.core.messages import Receipt, Statement, decode_as, encode, verify
-from hub.core.topics import statements_topic
+from hub.core.errors import InvalidError
+from hub.core.messages import Receipt, decode_as, encode
 from hub.publisher import ledger
-from hub.publisher.answers import Answers, opened
+from hub.publisher.answers import Answers
 from hub.publisher.entries import Item, Publication, State
 from hub.publisher.mapping import Mapping
 from hub.publisher.publish import Session
@@ -153,7 +151,7 @@ def prove(answers: Answers, record: str, dataflow: str) -> Proof:
     if receipt is None or last.item.state != State.FINAL:
         raise InvalidError("the last row about the record has no final receipt yet")
     where = (receipt.topic, receipt.partition, receipt.offset, last.place)
-    for told in _statements(answers):
+    for told in answers.signed():
         for one in told.decisions:
             if (one.topic, one.partition, one.offset, one.row) != where:
                 continue
@@ -169,16 +167,3 @@ def prove(answers: Answers, record: str, dataflow: str) -> Proof:
         "no statement of the hub calls the last row about the record a cancellation; "
         "statements come when a day is over, or a period was closed"
     )
-
-
-def _statements(answers: Answers) -> Iterator[Statement]:
-    """The hub's statements to this ministry, verified."""
-    topic = statements_topic(answers.sealer.member.id)
-    for message in answers.broker.read(topic, 0):
-        try:
-            plain = opened(message.value, "statement", answers.sealer.seals)
-        except EnvelopeError:
-            continue  # sealed to a key that is gone
-        told = decode_as(Statement, plain)
-        verify(told, answers.registry.authority(told.key_id, "statement"))
-        yield told
