@@ -24,6 +24,7 @@ from hub.core import guard
 from hub.core.errors import LogError, RetriableError
 from hub.edge import checkpoints
 from hub.edge.state import Budget, State, folder_name, open_state
+from hub.edge.tables import BUFFER_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +35,12 @@ SUCCESSOR_SECONDS = 0.2
 class Custody:
     """The states of one worker, below one folder, within one budget of memory."""
 
-    def __init__(self, folder: Path, shelves: Path) -> None:
+    def __init__(
+        self, folder: Path, shelves: Path, *, buffer_bytes: int = BUFFER_BYTES
+    ) -> None:
         self._folder = folder
         self._shelves = shelves
-        self._budget = Budget.of()
+        self._budget = Budget.of(buffer_bytes=buffer_bytes)
         self._files = ThreadPoolExecutor(4, thread_name_prefix="state")
 
     async def load(self, one: Partition) -> bool:

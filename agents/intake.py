@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from agents.limits import ChunkPolicy, Limits
 from agents.worker import Plan, holding, main
 from hub.core import arrears, freshness
 from hub.core.catalogue.model import Catalogue, Domain
@@ -16,6 +17,9 @@ from hub.core.state import Reader
 from hub.core.topics import quiet, sources
 from hub.edge import keyring
 from hub.edge.settings import Settings
+
+LIMITS = Limits(chunk=ChunkPolicy(size_bytes=2 << 20), table_bytes=1 << 20)
+"""A megabyte of sealed batches is 24,000 rows; every topic has a small state."""
 
 
 def build(settings: Settings) -> tuple[Stage, Plan]:
@@ -30,6 +34,7 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
         again=lambda: reads(holding(settings)[1]),
         quiet=quiet(catalogue),
         look=gauges,
+        limits=LIMITS,
     )
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hub.edge.tables import BUFFER_BYTES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkPolicy:
@@ -40,6 +42,7 @@ class Limits:
     Attributes:
         chunk: When a chunk is closed.
         buffer_bytes: Input held in memory, over all partitions.
+        table_bytes: What a family of a state holds in memory before it is written out.
         ack_seconds: Deadline for the broker to acknowledge a chunk's outputs.
         checkpoint_seconds: How often states are copied to their shelves.
         sync: Whether every batch is fsynced (see :mod:`hub.edge.state`).
@@ -47,6 +50,7 @@ class Limits:
 
     chunk: ChunkPolicy = field(default_factory=ChunkPolicy)
     buffer_bytes: int = 16 << 20
+    table_bytes: int = BUFFER_BYTES
     ack_seconds: float = 30.0
     checkpoint_seconds: float = 900.0
     sync: bool = False

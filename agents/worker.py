@@ -124,8 +124,10 @@ def run(
         context=kafka.context(home, stage.name),
         datadir=str(folder / "faust"),
     )
-    custody = Custody(folder, settings.shelves / stage.name)
     limits = plan.limits
+    custody = Custody(
+        folder, settings.shelves / stage.name, buffer_bytes=limits.table_bytes
+    )
     if settings.checkpoint_seconds:
         limits = replace(limits, checkpoint_seconds=settings.checkpoint_seconds)
     metrics = Metrics(stage.name)

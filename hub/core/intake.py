@@ -60,7 +60,7 @@ from hub.core.validate import Refused, validate
 
 GENERAL = b"g"
 Control = Genesis | Config | Close
-ROWS_TOGETHER = 40_000
+ROWS_TOGETHER = 8_000
 """Rows judged at once; bounds the memory of a step, whatever the batches inflate to."""
 
 

@@ -32,6 +32,7 @@ from rocksdict import (
 CACHE_BYTES = 80 << 20
 BUFFERS_BYTES = 32 << 20
 BUFFER_BYTES = 8 << 20
+"""Of one family; its filter and its first block are taken when the state is opened."""
 BLOCK_BYTES = 8 << 10
 HASHED_BLOCK_BYTES = 4 << 10
 FILE_BYTES = 16 << 20
@@ -51,19 +52,32 @@ def is_hashed(key: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What all states of a process share; keep it as long as any of them lives."""
+    """What all states of a process share; keep it as long as any of them lives.
+
+    Attributes:
+        cache: Of blocks.
+        buffers: Counts what write buffers hold.
+        buffer_bytes: Of one write buffer; a worker with many small states wants them
+            small.
+    """
 
     cache: Cache
     buffers: WriteBufferManager
+    buffer_bytes: int = BUFFER_BYTES
 
     @classmethod
     def of(
-        cls, *, cache_bytes: int = CACHE_BYTES, buffers_bytes: int = BUFFERS_BYTES
+        cls,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        buffers_bytes: int = BUFFERS_BYTES,
+        buffer_bytes: int = BUFFER_BYTES,
     ) -> Budget:
         """Make a budget; write buffers never stall writers, they flush earlier."""
         return cls(
             cache=Cache(cache_bytes),
             buffers=WriteBufferManager(buffers_bytes, allow_stall=False),
+            buffer_bytes=buffer_bytes,
         )
 
 
@@ -128,7 +142,7 @@ def _options(budget: Budget, block_bytes: int) -> Options:
     chosen.create_if_missing(create_if_missing=True)
     chosen.create_missing_column_families(create_missing_cfs=True)
     chosen.set_write_buffer_manager(budget.buffers)
-    chosen.set_write_buffer_size(BUFFER_BYTES)
+    chosen.set_write_buffer_size(budget.buffer_bytes)
     chosen.set_max_write_buffer_number(4)
     # Most look-ups find nothing: a filter spares them the walk through the buffers.
     chosen.set_memtable_prefix_bloom_ratio(BUFFER_BLOOM_SHARE)

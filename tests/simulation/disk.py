@@ -223,7 +223,7 @@ class Budget:
     """Memory costs nothing here."""
 
     @staticmethod
-    def of() -> None:
+    def of(**_: int) -> None:
         """Nothing."""
 
 
