@@ -23,9 +23,9 @@ from hub.core.skips import MARKER_SIZE, CutSkip, MessageSkip
 from hub.core.topics import sources
 from hub.edge import bundles, checkpoints, enacting, kafka, keyring, layout, trail
 from hub.edge.enacting import Enacted
+from hub.edge.processes import is_alive
 from hub.edge.settings import Home, Settings
 from hub.edge.state import folder_name
-from hub.embedded.children import is_alive
 
 RESUME_SECONDS = 15.0
 """How long it may take until a worker has seen a request."""

@@ -33,7 +33,7 @@ from hub.core.keys import KeyRegistry, SigningKey, read_registry
 from hub.core.log import Source
 from hub.core.skips import read_skips
 from hub.edge.files import read_files, read_schemas
-from hub.edge.keyfiles import read_text
+from hub.edge.keyfiles import read_text, write_file
 
 LOADED_MAX = 8
 """Bundles kept in memory; a catalogue takes a few megabytes."""
@@ -258,9 +258,7 @@ def applied(folder: Path) -> bytes:
 
 def set_applied(folder: Path, digest: bytes) -> None:
     """Note that every ministry's log has the config record of a bundle."""
-    draft = folder / f".{_APPLIED}.{os.getpid()}"
-    draft.write_text(digest.hex() + "\n", "ascii")
-    draft.replace(folder / _APPLIED)
+    write_file(folder / _APPLIED, f"{digest.hex()}\n".encode(), 0o644)
 
 
 def _head(folder: Path) -> Mapping[str, str]:

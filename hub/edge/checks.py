@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hub.edge.secretfiles import write_file
 from hub.edge.settings import Home
 
 NAMES = ("attacks", "audit")
@@ -34,9 +35,8 @@ def note(home: Home, check: Check) -> None:
     if not home.run.is_dir():
         return
     path = home.run / f"check-{check.name}.json"
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps({"at_ms": check.at_ms, "failed": check.failed}))
-    draft.replace(path)
+    said = json.dumps({"at_ms": check.at_ms, "failed": check.failed})
+    write_file(path, said.encode(), 0o644)
 
 
 def read(home: Home) -> Iterator[Check]:

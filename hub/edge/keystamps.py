@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Collection, Iterator
 
 from hub.core.errors import RetriableError
+from hub.edge.processes import is_alive
+from hub.edge.secretfiles import write_file
 from hub.edge.settings import Home
 
 ENDING = ".keys"
@@ -45,10 +47,8 @@ def tell(home: Home, worker: str, stage: str, held: str) -> None:
     """Write down which keys the worker of this process holds."""
     home.run.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home.run / f"{worker}{ENDING}"
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     said = {"worker": worker, "stage": stage, "pid": os.getpid(), "stamp": held}
-    draft.write_text(json.dumps(said), "utf-8")
-    draft.replace(path)
+    write_file(path, json.dumps(said).encode(), 0o644)
 
 
 def behind(home: Home, stages: Collection[str]) -> Iterator[str]:
@@ -58,7 +58,7 @@ def behind(home: Home, stages: Collection[str]) -> Iterator[str]:
         try:
             said = json.loads(path.read_text("utf-8"))
             stage, pid = str(said["stage"]), int(said["pid"])
-            if stage in now and said["stamp"] != now[stage] and _lives(pid):
+            if stage in now and said["stamp"] != now[stage] and is_alive(pid):
                 yield str(said["worker"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
@@ -87,13 +87,3 @@ def wait(
                 f"{home.logs / names[0]}.log, then go on with `kerwen keys rotate`"
             )
         time.sleep(_LOOK_SECONDS)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)  # asks whether it lives, sends nothing
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

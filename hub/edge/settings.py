@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.core.errors import MachineError, UsageError
+from hub.edge.processes import is_alive
 
 HOME_DEFAULT = "./.kerwen"
 METRICS_HOST = "127.0.0.1"
@@ -105,10 +106,10 @@ class Home:
         """Content of :attr:`hub_file`, or None where no hub runs."""
         try:
             said = dict(json.loads(self.hub_file.read_text("utf-8")))
-            os.kill(int(said["pid"]), 0)  # asks whether it lives, sends nothing
-        except (FileNotFoundError, ProcessLookupError, KeyError, ValueError):
+            pid = int(said["pid"])
+        except (FileNotFoundError, KeyError, ValueError):
             return None
-        return said
+        return said if is_alive(pid) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

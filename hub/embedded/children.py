@@ -104,19 +104,6 @@ class Child:
         return tail(self.log, lines)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be buried does not."""
-    try:
-        os.kill(pid, 0)  # asks, sends nothing
-    except ProcessLookupError:
-        return False
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:  # no such file system, or gone meanwhile: the next look will tell
-        return True
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
 def tail(path: Path, lines: int = TAIL_LINES) -> list[str]:
     """The last lines of a file, which may be missing."""
     try:

@@ -26,10 +26,11 @@ from typing import Any
 
 from hub.core.errors import HubError, MachineError
 from hub.edge import logs
+from hub.edge.processes import is_alive
 from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import plan as plans
 from hub.embedded import report
-from hub.embedded.children import is_alive, tail
+from hub.embedded.children import tail
 from hub.embedded.keeping import probe
 from hub.embedded.plan import Plan
 from hub.embedded.supervisor import Supervisor

@@ -15,9 +15,9 @@ import pytest
 
 from hub.core.errors import MachineError
 from hub.edge import keyring, topics
+from hub.edge.processes import is_alive
 from hub.edge.settings import Home, Settings
 from hub.embedded import daemon, report
-from hub.embedded.children import is_alive
 from hub.embedded.keeping import probe
 from hub.embedded.plan import Plan, Service
 from hub.embedded.supervisor import Supervisor

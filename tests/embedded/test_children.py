@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from hub.core.errors import MachineError
-from hub.embedded.children import Child, is_alive, tail
+from hub.edge.processes import is_alive
+from hub.embedded.children import Child, tail
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"

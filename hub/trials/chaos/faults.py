@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.core.access import STAGES
+from hub.edge.processes import is_alive
 from hub.edge.state import folder_name
-from hub.embedded.children import is_alive
 from hub.embedded.keeping import Kept
 from hub.trials.chaos.scene import Scene
 
