@@ -123,10 +123,13 @@ def _revoke(
     )
     ended = passes.forget(settings.home, args.member) if args.member else 0
     who = args.member or args.certificate
-    said = _brokers(settings, catalogue, f"gateway {args.action}", who, args.reason)
+    # What ends an access does not wait for the brokers.
+    act = (f"gateway {args.action}", who, args.reason)
+    said = _brokers(settings, catalogue, act)
     out.result(
         {"revoked": who, "tokens": ended, "permissions": said},
-        f"{who} is revoked; {ended} tokens ended; {_told(said)}",
+        f"{who} is revoked; {ended} tokens ended; "
+        + _told(said, "run the same again, so that the trail has it"),
     )
     return 3 if isinstance(said, str) else 0
 
@@ -134,24 +137,27 @@ def _revoke(
 def _restore(
     settings: Settings, catalogue: Catalogue, args: argparse.Namespace, out: Output
 ) -> int:
-    if not passes.restore(settings.home, args.member):
+    if args.member not in passes.revoked(settings.home).members:
         raise InvalidError(f"--member {args.member}: was not revoked")
-    verb = f"gateway {args.action}"
-    said = _brokers(settings, catalogue, verb, args.member, args.reason)
+    # Whoever is let in again is let in by an act that is kept.
+    trail.note(settings, f"gateway {args.action}", args.member, args.reason)
+    passes.restore(settings.home, args.member)
+    said = _brokers(settings, catalogue)
     out.result(
         {"restored": args.member, "permissions": said},
-        f"{args.member} may read again; {_told(said)}; make a new token with "
-        f"`kerwen gateway token --member {args.member}`",
+        f"{args.member} may read again; {_told(said, 'run `kerwen topics apply`')}; "
+        f"make a new token with `kerwen gateway token --member {args.member}`",
     )
     return 3 if isinstance(said, str) else 0
 
 
 def _brokers(
-    settings: Settings, catalogue: Catalogue, verb: str, who: str, reason: str
+    settings: Settings, catalogue: Catalogue, act: tuple[str, str, str] | None = None
 ) -> list[str] | str:
-    """Note the act, bring the brokers to the access table; what changed, or why not."""
+    """Note an act, bring the brokers to the access table; what changed, or why not."""
     try:
-        trail.note(settings, verb, who, reason)
+        if act is not None:
+            trail.note(settings, *act)
         with kafka.admin(settings) as client:
             given, taken = acls.apply(
                 client, catalogue, passes.revoked(settings.home).members
@@ -161,9 +167,9 @@ def _brokers(
     return [*given, *taken]
 
 
-def _told(said: Any) -> str:
+def _told(said: Any, mend: str) -> str:
     if isinstance(said, str):
-        return f"the brokers were not told ({said}): run `kerwen topics apply`"
+        return f"the brokers were not told ({said}): {mend}"
     return f"{len(said or ())} permissions changed in the brokers"
 
 

@@ -6,7 +6,9 @@ Rules (docs/production.md, "A member leaves"):
   stays in the log and in the figures; from now on its part of a table is missing.
 - Its sealing key stays, so that the hub can answer what is still on the way; its
   topics stay until their retention is over; its file stays, because rows name it.
-- The gateway closes first: that does not wait for the brokers.
+- The act stands in the trail before it is done. Only the gateway closes in any case: a
+  member that leaves is not let in because the brokers are away. What could not be noted
+  then is noted when the same is run again.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from hub.core.errors import InvalidError, UsageError
 from hub.edge import bundles, enacting, keyring, passes, publickeys, trail
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Settings, from_environment
+
+VERB, BACK = "offboard", ("onboard", "gateway restore")
+"""What the trail calls it, and how acts begin that let a member in."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,10 +50,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if not args.reason:
         raise UsageError("offboard needs --reason: it is what everybody will ask")
     now_ms = time.time_ns() // 1_000_000
-    passes.revoke(settings.home, now_ms=now_ms, reason=args.reason, member=member.id)
-    passes.forget(settings.home, member.id)
-    if ends or unapplied(settings):
-        trail.note(settings, "offboard", member.id, args.reason)
+    try:
+        if ends or unapplied(settings) or not noted(settings, member):
+            trail.note(settings, VERB, member.id, args.reason)
+    finally:
+        passes.revoke(
+            settings.home, now_ms=now_ms, reason=args.reason, member=member.id
+        )
+        passes.forget(settings.home, member.id)
     publickeys.revoke(settings.home.root, keys)
     done = enacting.enact(settings)
     out.result(
@@ -67,6 +76,13 @@ def signing(settings: Settings, member: Member) -> list[str]:
         for key in known
         if (key.member, key.use, key.status) == (member.member, "sign", "active")
     ]
+
+
+def noted(settings: Settings, member: Member) -> bool:
+    """Whether the trail says that a member left, and not later that it came back."""
+    acts = [act for _, act in trail.read(settings).acts if act.subject == member.id]
+    ways = [act.verb for act in acts if act.verb.startswith((VERB, *BACK))]
+    return bool(ways) and ways[-1] == VERB
 
 
 def unapplied(settings: Settings) -> bool:

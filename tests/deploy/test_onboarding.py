@@ -14,7 +14,7 @@ from hub.cli import joining
 from hub.cli.main import main
 from hub.core.errors import EnvelopeError, HubError, RetriableError
 from hub.core.topics import VINTAGES
-from hub.edge import enacting, kafka, keyring, trail
+from hub.edge import enacting, kafka, keyring, passes, trail
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings
 from hub.embedded.plan import Plan
@@ -71,13 +71,14 @@ def verb(
 @contextmanager
 def broken(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
     """One step of the desk fails, as if the brokers went away."""
-
-    def fail(*_: object) -> None:
-        raise RetriableError("the brokers went away")
-
     with monkeypatch.context() as patch:
-        patch.setattr(joining.Desk, name, fail)
+        patch.setattr(joining.Desk, name, away)
         yield
+
+
+def away(*_: object) -> None:
+    """In place of what needs the brokers."""
+    raise RetriableError("the brokers went away")
 
 
 def acts(hub: Supervisor, who: str) -> list[tuple[str, str]]:
@@ -178,8 +179,13 @@ def test_a_ministry_that_keeps_its_keys(
         assert (code, declared["waiting_batches"]) == (0, 0)
 
 
-def test_a_member_joins_to_read(hub: Supervisor, verb: Verb, tmp_path: Path) -> None:
-    """It may read indicators and nothing else; a ministry's word is refused."""
+def test_a_member_joins_to_read(
+    hub: Supervisor, verb: Verb, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may read indicators and nothing else; a ministry's word is refused.
+
+    It leaves while the brokers are away: the act is noted when it is run again.
+    """
     agreement = tmp_path / "icrc.toml"
     agreement.write_text(READER, "utf-8")
     assert verb("onboard", "ministry", "--agreement", str(agreement))[0] == 2
@@ -193,3 +199,13 @@ def test_a_member_joins_to_read(hub: Supervisor, verb: Verb, tmp_path: Path) -> 
 
     assert seen
     assert all(name.startswith("indicators.") for name in seen)
+
+    leave = ("offboard", "--member", "icrc", "--reason", "it closed its office")
+    with monkeypatch.context() as patch:
+        patch.setattr(trail, "note", away)
+        assert verb(*leave)[0] == 3
+    assert "icrc" in passes.revoked(hub.home).members  # the gateway is closed
+    assert ("offboard", "icrc") not in acts(hub, "icrc")
+    assert verb(*leave)[0] == 0
+    assert verb(*leave)[0] == 0
+    assert acts(hub, "icrc")[1:] == [("offboard", "icrc")]
