@@ -20,6 +20,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.core.sdmx.refusal import Fault, RefusalError
@@ -69,11 +70,14 @@ class Gate:
             scope = {**scope, "path": path.rstrip("/") or "/"}
         watched = _Watched(send, head=scope["method"] == "HEAD")
         if watched.head:
-            scope = {**scope, "method": "GET"}
+            kept = [one for one in scope["headers"] if one[0] != b"range"]
+            scope = {**scope, "method": "GET", "headers": kept}
         try:
             self._admit(scope)
         except RefusalError as error:
-            refusal = problems.response(scope["path"], error.fault, str(error))
+            refusal = problems.answer(Request(scope), error.fault, str(error))
+            # Scripts of other origins are told as well; nothing here is a secret.
+            refusal.headers["Access-Control-Allow-Origin"] = "*"
             await refusal(scope, receive, watched.send)
         else:
             await self._app(scope, receive, watched.send)

@@ -4,6 +4,8 @@ Rules (SDMX REST, "Error handling"; Confluent Schema Registry API):
 
 - Below ``/sdmx/2.1`` an SDMX-ML error message, in the registry its own object, anywhere
   else the errors of SDMX-JSON.
+- Whoever names HTML among what it takes, as browsers do and programs do not, gets a
+  page with the same sentence, wherever it asked.
 - What is not foreseen is one sentence and status 500; the log has the place, and
   neither has anything of the request.
 """
@@ -19,8 +21,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from hub.core.sdmx import ml
+from hub.core.sdmx import ml, negotiate
 from hub.core.sdmx.refusal import Fault, RefusalError
+from hub.gateway.pages import render
 
 XML_ROOT = "/sdmx/2.1"
 REGISTRY_ROOTS = ("/subjects", "/schemas", "/config", "/mode", "/contexts")
@@ -45,8 +48,17 @@ _NOT_THERE = "nothing is here; /docs lists what there is"
 _log = logging.getLogger(__name__)
 
 
+def answer(request: Request, fault: Fault, sentence: str) -> Response:
+    """The answer to a request that is refused, for a person or for a program."""
+    if negotiate.page(request.headers.get("accept")):
+        return render.refused(request, RefusalError(fault, sentence))
+    found = response(request.url.path, fault, sentence)
+    found.headers["Vary"] = "Accept"
+    return found
+
+
 def response(path: str, fault: Fault, sentence: str) -> Response:
-    """The answer to a request that is refused."""
+    """The same in the words of the interface that a path belongs to."""
     headers = dict(_headers(fault))
     if path.startswith(XML_ROOT):
         body = ml.error(fault.code, sentence)
@@ -82,7 +94,7 @@ def install(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, RefusalError):
         raise TypeError(error)
-    return response(request.url.path, error.fault, str(error))
+    return answer(request, error.fault, str(error))
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -91,20 +103,16 @@ async def _http(request: Request, error: Exception) -> Response:
         raise TypeError(error)
     fault = _BY_STATUS.get(error.status_code, Fault.SYNTAX)
     sentence = _NOT_THERE if fault is Fault.NOTHING else TITLES[fault].lower()
-    found = response(request.url.path, fault, sentence)
+    found = answer(request, fault, sentence)
     found.headers.update(error.headers or {})
     return found
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     del error
-    return response(
-        request.url.path, Fault.SYNTAX, "the request is not as /docs describes it"
-    )
+    return answer(request, Fault.SYNTAX, "the request is not as /docs describes it")
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     _log.error("a request failed", exc_info=error)
-    return response(
-        request.url.path, Fault.FAILED, "the gateway failed; its operators see why"
-    )
+    return answer(request, Fault.FAILED, "the gateway failed; its operators see why")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import httpx
 import pytest
 from lxml import etree
 
+from hub.edge import passes
 from tests.core.sdmx.messages import json_faults, xml_faults
 from tests.gateway.house import House, house, served
 
 TWO = "/sdmx/2.1/data/PRM_NEW"
 THREE = "/sdmx/3.0/data/dataflow/KERWEN/PRM_NEW/1.0.0"
+FAR_MS = 4_000_000_000_000
 INJECTION = "'; DROP TABLE series; --"
 CASES: list[tuple[str, int, str]] = [
     (f"{TWO}/Q.TM", 400, "2 places, PRM_NEW has 5"),
@@ -113,6 +117,58 @@ def test_errors_are_valid_messages(url: str) -> None:
 
     assert xml_faults(two.text, "sdmx21") == []
     assert json_faults(three.text, "sdmx20") == []
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+PLACES = ["/nope", f"{TWO}?format=pdf", "/sdmx/2.1/data/HTF_MEANS", "/tables/NOPE"]
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_a_browser_gets_a_page_and_a_program_a_message(url: str, path: str) -> None:
+    """The same status and sentence, in whichever form was asked for."""
+    page = httpx.get(url + path, headers={"Accept": BROWSER, "Accept-Language": "ru"})
+    message = httpx.get(url + path, headers={"Accept": "application/json"})
+
+    assert page.status_code == message.status_code >= 400
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<html lang="ru">' in page.text
+    assert "Accept" in page.headers["vary"]
+    assert message.headers["content-type"] in {"application/json", "application/xml"}
+    assert sentence(message).split("; ")[0] in unescape(page.text)
+
+
+@pytest.mark.parametrize(
+    ("status", "token", "lead"),
+    [
+        (401, "unknown", "предъявите токен или сертификат"),
+        (403, "revoked", "Этот доступ больше не действует"),
+        (429, "", "Слишком много запросов сразу"),
+    ],
+)
+def test_whoever_is_not_let_in_reads_why(
+    tmp_path_factory: pytest.TempPathFactory, status: int, token: str, lead: str
+) -> None:
+    """A person in the language of the browser, a script of another site as JSON."""
+    one = house(tmp_path_factory.mktemp("shut"), per_second=0.01, burst=2.0)
+    if token == "revoked":
+        token = passes.issue(one.home, "unicef", now_ms=0, until_ms=FAR_MS)
+        passes.revoke(one.home, now_ms=0, reason="lost", member="unicef")
+        one.gateway.doors.look()
+    shown = {"Authorization": f"Bearer {token}"} if token else {}
+    page = {"Accept": BROWSER, "Accept-Language": "ru", **shown}
+    script = {"Origin": "https://elsewhere.test", **shown}
+    with served(one) as url:
+        if not token:
+            found = [httpx.get(url, headers=page).status_code for _ in range(2)]
+            assert found == [200, 200]
+        read = httpx.get(url, headers=page)
+        told = httpx.get(f"{url}/live", headers=script)
+
+    assert (read.status_code, told.status_code) == (status, status)
+    assert lead in read.text
+    assert "unsafe" not in read.headers["content-security-policy"]
+    assert sentence(told) in unescape(read.text)
+    assert told.headers["access-control-allow-origin"] == "*"
 
 
 @pytest.mark.parametrize(

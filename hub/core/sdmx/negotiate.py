@@ -19,6 +19,8 @@ from hub.core.sdmx.refusal import Fault, RefusalError, shown, syntax
 
 _SDMX = "application/vnd.sdmx."
 ACCEPT_PARTS_MAX = 40
+PAGES = frozenset({"text/html", "application/xhtml+xml"})
+"""What browsers say that they take, and programs do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +196,14 @@ def choose(offered: Sequence[Format], accept: str | None, wanted: str | None) ->
             return found
     listed = ", ".join(one.content_type for one in offered)
     raise RefusalError(Fault.FORMAT, f"nothing acceptable; there are: {listed}")
+
+
+def page(accept: str | None) -> bool | None:
+    """Whether an error is to be a page: as a browser asks; None: as it comes."""
+    wanted = {media for media, _ in _preferred(accept or "")}
+    if wanted & PAGES:
+        return True
+    return None if not wanted or "*/*" in wanted else False
 
 
 def language(header: str | None, wanted: str | None) -> str:

@@ -42,6 +42,15 @@ NAMES = {"en": "English", "ru": "Русский", "tk": "Türkmençe"}
 STATIC = FOLDER / "static"
 FOR_EVER = "public, max-age=31536000, immutable"
 _TIME = dt.timezone(dt.timedelta(milliseconds=OFFSET_MS))
+LEADS = {
+    Fault.CREDENTIALS: "members",
+    Fault.FORBIDDEN: "revoked",
+    Fault.NOTHING: "gone",
+    Fault.TOO_OFTEN: "often",
+    Fault.FAILED: "failed",
+    Fault.AWAY: "often",
+}
+"""What a reader is told first, in the language of the page."""
 
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -182,13 +191,15 @@ def build() -> str:
 
 
 def told(answer: Page) -> Page:
-    """Let what is refused be a page with a sentence."""
+    """Let what is refused be a page with a sentence, unless a program asks."""
 
     @wraps(answer)
     async def answered(request: Request) -> Response:
         try:
             return await answer(request)
         except RefusalError as error:
+            if negotiate.page(request.headers.get("accept")) is False:
+                raise
             return refused(request, error)
 
     return answered
@@ -205,9 +216,10 @@ def refused(request: Request, error: RefusalError) -> Response:
     body = (
         environment()
         .get_template("error.html")
-        .render({**data, "error": error, "members": error.fault is Fault.CREDENTIALS})
+        .render({**data, "error": error, "lead": LEADS.get(error.fault, "")})
     )
-    extra = {"Cache-Control": "no-store", **CLOSED}
+    vary = "Accept, Accept-Language"
+    extra = {"Cache-Control": "no-store", "Vary": vary, **CLOSED}
     if error.fault is Fault.CREDENTIALS:
         extra["WWW-Authenticate"] = 'Bearer realm="kerwen"'
     if error.fault in {Fault.TOO_OFTEN, Fault.AWAY}:

@@ -14,6 +14,7 @@ from hub.core.sdmx.negotiate import (
     Format,
     choose,
     language,
+    page,
 )
 from hub.core.sdmx.refusal import Fault, RefusalError
 
@@ -96,3 +97,23 @@ def test_languages() -> None:
     assert language("de", "ru") == "ru"
     with pytest.raises(RefusalError, match="lang="):
         language(None, "de")
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (BROWSER, True),
+        ("application/json, TEXT/HTML;q=0.1", True),
+        ("text/html;q=0, application/json", False),
+        ("application/json", False),
+        ("application/json, */*;q=0.1", None),
+        ("*/*", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_errors_are_pages_for_browsers(
+    accept: str | None, *, expected: bool | None
+) -> None:
+    """Who says nothing of it gets them as they come."""
+    assert page(accept) is expected
