@@ -26,7 +26,14 @@ TEXT = (
     "Signed, protected, gender-disaggregated indicators over SDMX REST (2.1 and 3.0), "
     "a read-only schema registry for Kafka clients, and a stream of news."
 )
-EXPOSED = ("ETag", "Last-Modified", "Content-Language", "Content-Disposition")
+EXPOSED = (
+    *("ETag", "Last-Modified", "Content-Language", "Content-Disposition"),
+    *("Accept-Ranges", "Content-Range", "Retry-After"),
+)
+TAKEN = (
+    *("Accept", "Accept-Language", "Authorization", "If-None-Match"),
+    *("Range", "If-Range"),
+)
 
 
 def application(gateway: Gateway) -> FastAPI:
@@ -60,7 +67,7 @@ def application(gateway: Gateway) -> FastAPI:
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "HEAD", "OPTIONS"],
-        allow_headers=["Accept", "Accept-Language", "Authorization", "If-None-Match"],
+        allow_headers=list(TAKEN),
         expose_headers=list(EXPOSED),
     )
     app.add_middleware(Gate, gateway=gateway)

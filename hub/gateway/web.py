@@ -6,10 +6,13 @@ Rules (RFC 9110, 9111):
   asked; so "not modified" is said before anything is made.
 - Nobody may keep an answer without asking again; what is for members stays private.
 - What is sent depends on Accept, Accept-Language and Accept-Encoding, and says so.
+- A part is given to whoever asks for one (``Range``), as data frames do that read from
+  an address: of the plain bytes, and only of those that the client has begun with.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
@@ -23,6 +26,7 @@ from hub.gateway.answers import identity
 from hub.gateway.doors import PUBLIC, Caller
 from hub.gateway.gateway import Gateway
 
+_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})", re.ASCII)
 VARY = "Accept, Accept-Language, Accept-Encoding, Authorization"
 
 
@@ -87,7 +91,8 @@ async def answer(
         make: Makes the bytes, if they are not held; in another thread.
     """
     tag = identity(*asked.words, asked.content_type, asked.language)
-    zipped = _takes_gzip(request)
+    wanted = _range(request, tag)
+    zipped = not wanted and _takes_gzip(request)
     headers = _headers(asked, tag)
     if _unchanged(request, tag, asked.changed_ms):
         return Response(None, 304, headers)
@@ -102,7 +107,7 @@ async def answer(
         headers["Content-Encoding"] = "gzip"
         headers["ETag"] = f'"{tag}-gz"'
     headers["Content-Type"] = asked.content_type
-    return Response(body, 200, headers)
+    return _part(body, wanted, headers) if wanted else Response(body, 200, headers)
 
 
 def _headers(asked: Asked, tag: str) -> dict[str, str]:
@@ -110,6 +115,7 @@ def _headers(asked: Asked, tag: str) -> dict[str, str]:
         "ETag": f'"{tag}"',
         "Vary": VARY,
         "Cache-Control": f"{'public' if asked.open else 'private'}, no-cache",
+        "Accept-Ranges": "bytes",
         "Last-Modified": formatdate(asked.changed_ms // 1000, usegmt=True),
     }
     if asked.language:
@@ -117,6 +123,30 @@ def _headers(asked: Asked, tag: str) -> dict[str, str]:
     if asked.filename:
         headers["Content-Disposition"] = f'inline; filename="{asked.filename}"'
     return headers
+
+
+def _range(request: Request, tag: str) -> tuple[str, str] | None:
+    """First and last byte that are asked for, as written; None: all, or many parts."""
+    found = _RANGE.fullmatch(request.headers.get("range", ""))
+    begun = request.headers.get("if-range", f'"{tag}"')
+    if found is None or not any(found.groups()) or begun != f'"{tag}"':
+        return None
+    first, last = found.groups()
+    backwards = first and last and int(last) < int(first)
+    return None if backwards else (first, last)
+
+
+def _part(body: bytes, wanted: tuple[str, str], headers: dict[str, str]) -> Response:
+    """Some of an answer; 416 where it has no such bytes."""
+    size, (first, last) = len(body), wanted
+    if first:
+        start, end = int(first), min(int(last or size), size - 1)
+    else:
+        start, end = max(0, size - int(last)), size - 1
+    if start > end:
+        return Response(None, 416, {**headers, "Content-Range": f"bytes */{size}"})
+    headers["Content-Range"] = f"bytes {start}-{end}/{size}"
+    return Response(body[start : end + 1], 206, headers)
 
 
 def _takes_gzip(request: Request) -> bool:

@@ -104,6 +104,71 @@ def test_workbook_and_data_frame_hold_what_csv_holds(url: str, tmp_path: Path) -
     assert "Aýal" in {row[2] for row in about.iter_rows(values_only=True)}
 
 
+def test_data_frames_read_parts_from_the_address(url: str) -> None:
+    """Polars asks for the size, then for ranges; of CSV and of Parquet."""
+    text = pl.read_csv(f"{url}/sdmx/2.1/data/PRM_NEW/all?format=csv")
+    whole = pl.read_parquet(f"{url}/sdmx/2.1/data/PRM_NEW/all?format=parquet")
+    women = (
+        pl.scan_parquet(f"{url}/sdmx/2.1/data/PRM_NEW/all?format=parquet")
+        .filter(pl.col("SEX") == "F")
+        .select("OBS_VALUE")
+        .collect()
+    )
+
+    assert text["OBS_VALUE"].cast(pl.Float64).equals(whole["OBS_VALUE"])
+    assert women["OBS_VALUE"].equals(
+        whole.filter(pl.col("SEX") == "F")["OBS_VALUE"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part"),
+    [
+        ("bytes=0-9", 206, slice(0, 10)),
+        ("bytes=10-", 206, slice(10, None)),
+        ("bytes=-7", 206, slice(-7, None)),
+        ("bytes=5-99999999", 206, slice(5, None)),
+        ("bytes=99999999-", 416, slice(0, 0)),
+        ("bytes=-0", 416, slice(0, 0)),
+        ("bytes=9-3", 200, slice(None)),
+        ("bytes=0-1,4-5", 200, slice(None)),
+        ("bytes=-", 200, slice(None)),
+        ("lines=0-1", 200, slice(None)),
+        (f"bytes={'9' * 99}-", 200, slice(None)),
+    ],
+)
+def test_a_part_is_that_part(url: str, asked: str, status: int, part: slice) -> None:
+    """Of the plain bytes; what is not one range is no range."""
+    whole = httpx.get(url + DATA, headers={"Accept-Encoding": "identity"})
+    found = httpx.get(url + DATA, headers={"Range": asked})
+
+    assert found.status_code == status
+    assert found.content == whole.content[part]
+    assert whole.headers["accept-ranges"] == "bytes"
+    assert found.headers["etag"].removesuffix('-gz"') in whole.headers["etag"]
+    size = len(whole.content)
+    if status == 206:
+        start, end, _ = part.indices(size)
+        told = f"bytes {start}-{end - 1}/{size}"
+        assert found.headers["content-range"] == told
+    if status == 416:
+        assert found.headers["content-range"] == f"bytes */{size}"
+
+
+def test_parts_of_two_versions_are_never_joined(url: str) -> None:
+    """Whoever has begun with another one gets all of this one; HEAD has no parts."""
+    whole = httpx.get(url + DATA, headers={"Accept-Encoding": "identity"})
+    part = {"Range": "bytes=4-5", "Accept-Encoding": "identity"}
+    same = httpx.get(url + DATA, headers={**part, "If-Range": whole.headers["etag"]})
+    other = httpx.get(url + DATA, headers={**part, "If-Range": '"x"'})
+    head = httpx.head(url + DATA, headers=part)
+
+    assert (same.status_code, same.content) == (206, whole.content[4:6])
+    assert (other.status_code, other.content) == (200, whole.content)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(whole.content))
+
+
 def test_hxl_puts_the_sexes_side_by_side(url: str) -> None:
     """Tags in the second row; women have a column and no filter."""
     text = httpx.get(f"{url}/sdmx/2.1/data/STK_VEL/all?format=hxl").text

@@ -139,7 +139,9 @@ def responses(
     }
     found: dict[int | str, dict[str, Any]] = {
         200: {"description": "What was asked for", "content": kinds},
+        206: {"description": "The part that Range asks for"},
         304: {"description": "What the client has is still so"},
+        416: {"description": "There are no such bytes"},
     }
     if empty:
         found[204] = {"description": "Nothing matches"}
