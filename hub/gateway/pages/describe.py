@@ -4,9 +4,10 @@ Rules (docs/dashboard.md, "Reuse"; W3C DCAT 3; DHIS2 Web API, "Data values"):
 
 - The catalogue lists every published table with its distributions; those for members
   say so.
-- A DHIS2 value is a figure that is shown: what is suppressed or missing is left out, as
-  DHIS2 has no word for it. Data elements, organisation units and option combinations
-  are named by our codes; whoever imports maps them with `idScheme=CODE`.
+- A DHIS2 value is a figure that is shown. DHIS2 has no word for one that is suppressed
+  or missing: it is sent as deleted, so that an earlier figure does not stay there.
+- Data elements, organisation units and option combinations are named by our codes. The
+  message says so before its values, as DHIS2 reads it in one pass.
 """
 
 from __future__ import annotations
@@ -148,18 +149,17 @@ def data_values(gateway: Gateway, table: Table) -> Mapping[str, Any]:
     state = gateway.states[table.id]
     rows = gateway.lookup.rows(state, [None] * (3 + len(table.dimensions)), None, None)
     return {
-        "dataSet": table.id,
+        "idScheme": "CODE",
         "dataValues": [
             {
                 "dataElement": table.id,
                 "period": _dhis2(period),
                 "orgUnit": area,
                 "categoryOptionCombo": "_".join([sex, *codes]),
-                "value": figure(value),
+                **({"deleted": True} if value is None else {"value": figure(value)}),
                 "comment": status,
             }
             for key, _, _, period, value, status, *_ in rows
-            if value is not None
             for _, area, sex, *codes in (key.split("."),)
         ],
     }
