@@ -96,6 +96,22 @@ def test_sdmx1_reads_data_by_key_and_by_dict(client: sdmx.Client) -> None:
     assert len(by_dict) == len(by_key)
 
 
+def test_sdmx1_reads_sdg_indicators_in_the_custodians_structure(
+    client: sdmx.Client,
+) -> None:
+    """Keys by name as in the global database; the figures are the table's own."""
+    key = {"REF_AREA": "795", "SERIES": "SI_RMT_COST"}
+    found = sdmx.to_pandas(client.data("DF_SDG", key=key))
+    own = sdmx.to_pandas(client.data("REM_COST", key={"CORRIDOR_G": "_T"}))
+    names = dict(zip(found.index.names, found.index[0], strict=True))
+
+    assert client.dataflow("DF_SDG").structure["SDG"].maintainer.id == "IAEG-SDGs"
+    assert len(found.index.names) == 16
+    assert (names["FREQ"], names["SEX"], names["REPORTING_TYPE"]) == ("Q", "_T", "N")
+    assert sorted(found.dropna()) == sorted(own.dropna())
+    assert len(found) == len(own)
+
+
 @pytest.mark.parametrize(
     "name",
     ["generic", "generic-series", "specific", "specific-series", "json-draft"],

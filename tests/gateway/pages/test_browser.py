@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import time
+from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import openpyxl
+import polars as pl
 import pytest
+import sdmx
+import sdmx.reader.xml.v30  # it cannot be loaded once that of 2.1 was used
 from axe_playwright_python.sync_playwright import Axe
+from lxml import etree
 from playwright.sync_api import Browser, Page
 
+from tests.core.sdmx.messages import json_faults, xml_faults
 from tests.core.sdmx.releases import Log, close, release
 from tests.gateway.house import House, served
 
@@ -154,25 +165,74 @@ def test_a_chart_can_be_explored(browser: Browser, url: str) -> None:
         assert "Period" in page.inner_text("#vg-tooltip-element")
 
 
-def test_files_are_downloaded_and_opened(browser: Browser, url: str) -> None:
-    """As a reader does: a click, a file, a program that reads it."""
+FORMS = ("CSV", "XLSX", "SDMX-ML", "SDMX-JSON", "HXL", "Parquet", "SVG", "PNG")
+
+
+def test_files_are_downloaded_and_opened(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
+    """As a reader does: a click, a file, a program that reads it; all say the same."""
     with opened(browser) as page:
         page.goto(f"{url}/tables/PRM_NEW?lang=ru&REASON=WORK")
-        found = {}
-        for name in ("CSV", "XLSX", "SDMX-JSON", "SVG", "PNG"):
+        assert page.locator(".files a").all_inner_texts() == [*FORMS]
+        found = {name: tmp_path / name for name in FORMS}
+        for name, path in found.items():
             with page.expect_download() as waiting:
                 page.click(f".files a:text-is('{name}')")
-            found[name] = waiting.value.path()
+            waiting.value.save_as(path)
         shown = page.locator("table.figures tbody tr").count()
+        size = page.evaluate(
+            "async (url) => { const image = new Image(); image.src = url;"
+            " await image.decode(); return [image.width, image.height]; }",
+            f"data:image/png;base64,{b64encode(found['PNG'].read_bytes()).decode()}",
+        )
+    figures = {name: values(name, found[name]) for name in FORMS[:6]}
 
-        lines = found["CSV"].read_text("utf-8").splitlines()
-        assert len(lines) - 1 == 4 * shown
-        with found["XLSX"].open("rb") as file:
-            book = openpyxl.load_workbook(file)
-            assert book[book.sheetnames[-1]].max_row - 1 == 4 * shown
-        assert found["SDMX-JSON"].read_text("utf-8").startswith("{")
-        assert "Женщины" in found["SVG"].read_text("utf-8")
-        assert found["PNG"].read_bytes().startswith(b"\x89PNG")
+    assert len(figures["CSV"]) == 4 * shown
+    assert any(one is None for one in figures["CSV"])
+    for name, one in figures.items():
+        assert Counter(one) == Counter(figures["CSV"]), name
+    assert json_faults(found["SDMX-JSON"].read_text("utf-8"), "sdmx20") == []
+    assert xml_faults(found["SDMX-ML"].read_text("utf-8"), "sdmx21") == []
+    assert min(size) > 400
+    picture = etree.fromstring(found["SVG"].read_bytes())
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "Женщины" in "".join(picture.itertext())
+
+
+def values(name: str, path: Path) -> list[float | None]:
+    """All figures in a file, as the program that it is for reads them."""
+    match name:
+        case "CSV":
+            with path.open(encoding="utf-8", newline="") as file:
+                heads, *lines = csv.reader(file)
+            at = next(i for i, one in enumerate(heads) if one.startswith("OBS_VALUE"))
+            return [number(line[at]) for line in lines]
+        case "XLSX":
+            with path.open("rb") as file:
+                book = openpyxl.load_workbook(file)
+            heads, *rows = book[book.sheetnames[-1]].values
+            return [row[heads.index("OBS_VALUE")] for row in rows]
+        case "SDMX-ML":
+            message = sdmx.read_sdmx(io.BytesIO(path.read_bytes()))
+            return [number(str(one)) for one in sdmx.to_pandas(message)]
+        case "SDMX-JSON":
+            data = json.loads(path.read_text("utf-8"))["data"]["dataSets"][0]
+            series = data["series"].values()
+            return [one[0] for some in series for one in some["observations"].values()]
+        case "HXL":
+            with path.open(encoding="utf-8", newline="") as file:
+                _, tags, *rows = csv.reader(file)
+            marks = ("#population", "#indicator")
+            mine = [at for at, one in enumerate(tags) if one.startswith(marks)]
+            return [number(row[at]) for row in rows for at in mine]
+        case _:
+            return pl.read_parquet(path)["OBS_VALUE"].to_list()
+
+
+def number(text: str) -> float | None:
+    """A figure, None where there is none."""
+    return None if text in {"", "nan"} else float(text)
 
 
 def test_without_a_script_everything_is_there(browser: Browser, url: str) -> None:

@@ -68,14 +68,18 @@ def test_every_page_is_whole_in_every_language(
 
 
 def test_the_first_view_is_light(url: str) -> None:
-    """Page, style, script and picture together, as a browser asks for them."""
-    for place in ("/", "/tables/PRM_NEW"):
-        page = get(f"{url}{place}")
+    """Page, style, script and pictures together, as a browser asks for them."""
+    for place in ("/", "/tables/PRM_NEW", "/tables/STK_VEL", "/report", "/calendar"):
+        page = get(f"{url}{place}", lang="ru")
         files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
         parts = [get(f"{url}{one}") for one in dict.fromkeys(files)]
-        size = sum(int(one.headers["content-length"]) for one in (page, *parts))
+        drawn = re.findall(r'<img src="(/tables/[^"]+)"', page.text)
+        charts = [get(f"{url}{unescape(one)}") for one in drawn]
+        whole = (page, *parts, *charts)
+        size = sum(int(one.headers["content-length"]) for one in whole)
 
         assert len(parts) == 3
+        assert len(charts) == ("tables" in place)
         assert size < FIRST_VIEW_BYTES
         assert all("immutable" in one.headers["cache-control"] for one in parts)
 
