@@ -37,6 +37,9 @@ MESSAGE_BYTES_MAX = 9 * 1024 * 1024
 """Largest message of any topic: 8 MB of content and room for what wraps it."""
 
 _DAY_MS = 86_400_000
+SEGMENT_MS = 7 * _DAY_MS
+"""Brokers delete whole segments: so much later than its time a message goes."""
+
 _EVIDENCE_DAYS = 1_095  # receipts and statements: three years to settle a dispute
 _QUARANTINE_DAYS = 92  # a quarter to mend rows; they hold a ministry's own content
 _CELLS_DAYS = 3_653  # ten years of cuts: enough to explain any published vintage
@@ -63,6 +66,7 @@ class Topic:
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(MESSAGE_BYTES_MAX),
             "retention.ms": str(self.retention_ms),
+            "segment.ms": str(SEGMENT_MS),
         }
 
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import pytest
 
 from hub.core.catalogue.model import Catalogue, Domain
-from hub.core.topics import NOTICES, TRAIL, Topic, facts_topic, records_topic, topics
+from hub.core.topics import (
+    NOTICES,
+    SEGMENT_MS,
+    TRAIL,
+    Topic,
+    facts_topic,
+    records_topic,
+    topics,
+)
 from hub.edge import checkpoints
 from hub.edge.files import read_catalogue
 from hub.edge.state import Budget, open_state
+from hub.gateway import gate
 
 ROOT = Path(__file__).parents[2]
 DAY_MS = 86_400_000
@@ -74,6 +84,26 @@ def test_what_was_published_is_kept_for_good(kept: dict[str, Topic]) -> None:
         assert (topic.retention_ms == FOREVER) == (
             name.startswith("indicators.") or name in {TRAIL, NOTICES}
         ), name
+
+
+def test_nothing_outlives_its_time_by_more_than_a_week(kept: dict[str, Topic]) -> None:
+    """A broker deletes whole segments; how long one grows is said, not left to it."""
+    found = {topic.config["segment.ms"] for topic in kept.values()}
+
+    assert found == {str(SEGMENT_MS)} == {str(7 * DAY_MS)}
+
+
+def test_an_access_log_is_bounded(tmp_path: Path) -> None:
+    """It has no person in it, and the oldest of it goes when it has grown large."""
+    gate.log_to(tmp_path / "access.jsonl")
+    [handler] = gate.access.handlers
+    try:
+        assert isinstance(handler, RotatingFileHandler)
+        room = handler.maxBytes * (handler.backupCount + 1)
+        assert 0 < room <= 160 << 20
+    finally:
+        handler.close()
+        gate.access.handlers[:] = []
 
 
 def test_a_quarantined_row_is_kept_a_quarter(kept: dict[str, Topic]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core.catalogue.evolution import breaks
+from hub.core.catalogue.schemas import canonical
 from hub.edge.files import read_schemas
 
+REGISTERED = Path(__file__).parents[3] / "schemas" / "registered.json"
+"""Room → schema id → digest of the text in the form that containers carry."""
 FIELD: dict[str, Any] = {
     "name": "sex",
     "type": ["null", "string"],
@@ -109,6 +114,18 @@ def test_our_own_schemas_hold() -> None:
         texts = read_schemas(room=room)
         assert texts
         assert breaks(texts, texts) == []
+
+
+@pytest.mark.parametrize("room", ["provider", "public", "internal"])
+def test_what_was_registered_stays_as_it_was(room: str) -> None:
+    """Logs carry it for years: a new schema or version adds a line, none changes."""
+    registered = json.loads(REGISTERED.read_text("utf-8"))[room]
+    found = {
+        name: sha256(canonical(text).encode()).hexdigest()
+        for name, text in read_schemas(room=room).items()
+    }
+
+    assert found == registered
 
 
 NAMES = st.sampled_from("abcdef")
