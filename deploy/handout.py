@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ from hub.embedded.supervisor import equip
 
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 """Hosts of the brokers, as clients call them."""
-KERWEN, KAFKA = 10001, 1000
+KERWEN, KAFKA, GRAFANA = 10001, 1000, 472
 """Accounts inside the images."""
 TOPICS = ("admin", "control")
 """Principals of the process that makes topics."""
@@ -74,6 +75,9 @@ def hand_out(given: Home, out: Path, gateway: Sequence[str]) -> None:
     tokens.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (given.keys / "gateway").is_dir():
         _replace(given.keys / "gateway", tokens, KERWEN)
+    password = out / "keys" / "grafana-password"
+    if not password.exists():  # the first one; Grafana keeps what it is changed to
+        _write(password, secrets.token_urlsafe(18).encode(), GRAFANA)
     registry = (given.keys / "registry.json").read_bytes()
     _write(out / "keys" / "registry.json", registry, KERWEN)
     for name, content, user in _certificates(given, gateway):

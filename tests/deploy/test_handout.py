@@ -159,6 +159,7 @@ def test_nobody_reads_what_is_anothers(out: Path, settings: Settings) -> None:
     files = [path for path in out.rglob("*") if path.is_file()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     names = {path.name for path in files}
+    assert len((out / "keys" / "grafana-password").read_text()) == 24
     assert names.isdisjoint({"ca.key", "custody.json"})
     assert not any("share" in name or "seal" in name for name in names)
     members = set(read_catalogue(settings.catalogue).members)
