@@ -12,6 +12,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from hub.edge import declared
 from hub.edge.metrics import PREFIX
@@ -52,6 +54,16 @@ def test_the_json_is_that_of_the_source(boards: ModuleType) -> None:
         for path in (FOLDER / "dashboards").glob("*.json")
     }
     assert written == made, "run `make docs`"
+
+
+def test_grafana_s_own_model_reads_every_board() -> None:
+    """Written again by it, it is the same: nothing in it that Grafana does not know."""
+    paths = sorted((FOLDER / "dashboards").glob("*.json"))
+    assert len(paths) == 5
+    for path in paths:
+        content = json.loads(path.read_text("utf-8"))
+        board = Dashboard.from_json(content)
+        assert json.loads(JSONEncoder(sort_keys=True).encode(board)) == content
 
 
 def test_every_panel_has_a_place_a_name_and_a_source(boards: ModuleType) -> None:
