@@ -219,6 +219,14 @@ def test_bundles_and_copies_of_states_outlive_a_pod(
         assert f"checkpoints-{stage}:/kerwen/checkpoints:rw" in volumes
 
 
+def test_one_catalogue_for_all(compose: dict[str, Any]) -> None:
+    """Whoever makes topics, counts or shows reads the folder that an operator names."""
+    for name in (*WORKERS, "topics", "gateway"):
+        one = compose["services"][name]
+        assert one["environment"]["KERWEN_CATALOGUE"] == "/kerwen/catalogue"
+        assert f"{ROOT / 'catalogue'}:/kerwen/catalogue:ro" in one["volumes"]
+
+
 def test_services_that_serve_start_what_is_there() -> None:
     """The gateway's module is named in all three ways to run it."""
     for place in (
