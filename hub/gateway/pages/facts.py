@@ -12,10 +12,12 @@ Rules (docs/dashboard.md, "Quality"):
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hub.core.catalogue.calendar import Due, Released, plan
+from hub.core.catalogue import calendar
+from hub.core.catalogue.calendar import Due, Released
 from hub.core.catalogue.framework import Entry, entries
 from hub.core.catalogue.model import Measure, Member, Table
 from hub.core.codelists import TOTAL
@@ -58,7 +60,17 @@ def cost(gateway: Gateway, release: Release) -> Mapping[str, float | None]:
     return {name: getattr(found, name) for name in COSTS}
 
 
-def dues(gateway: Gateway, today: dt.date) -> list[Due]:
+def day(gateway: Gateway) -> dt.date:
+    """The last day whose hour has come: nothing is due before, as for the operator."""
+    return calendar.released_day(_now_ms(), gateway.catalogue.calendar.hour)
+
+
+def hour_ms(gateway: Gateway) -> int:
+    """When that hour was: what is due has changed then."""
+    return calendar.hour_ms(day(gateway), gateway.catalogue.calendar.hour)
+
+
+def dues(gateway: Gateway) -> list[Due]:
     """What was, is and will be due, of all tables."""
     tables: dict[str, list[str]] = {}
     for one in gateway.tables():
@@ -69,15 +81,18 @@ def dues(gateway: Gateway, today: dt.date) -> list[Due]:
         for one in state.releases
         if one.stands
     ]
-    return plan(gateway.catalogue.calendar, tables, released, today, years=_YEARS)
+    today = day(gateway)
+    return calendar.plan(
+        gateway.catalogue.calendar, tables, released, today, years=_YEARS
+    )
 
 
-def next_due(gateway: Gateway, table: Table, today: dt.date) -> Due | None:
+def next_due(gateway: Gateway, table: Table) -> Due | None:
     """The next vintage of a table that the calendar plans."""
     return next(
         (
             one
-            for one in dues(gateway, today)
+            for one in dues(gateway)
             if one.state == "planned" and table.id in one.tables
         ),
         None,
@@ -105,11 +120,11 @@ class Freshness:
     overdue: int
 
 
-def freshness(gateway: Gateway, today: dt.date) -> list[Freshness]:
+def freshness(gateway: Gateway) -> list[Freshness]:
     """Every member that provides records, in catalogue order."""
     found = entries(gateway.catalogue)
     declared = _declared(gateway)
-    waiting = [one for one in dues(gateway, today) if one.state == "due"]
+    waiting = [one for one in dues(gateway) if one.state == "due"]
     listed = []
     for member in gateway.catalogue.members.values():
         mine = [one.table for one in found if member.id in one.providers]
@@ -165,3 +180,7 @@ def _declared(gateway: Gateway) -> dict[str, tuple[float, str]]:
 def entry(gateway: Gateway, table: Table) -> Entry:
     """What a table shows of women and men, and what it does not."""
     return next(one for one in entries(gateway.catalogue) if one.table.id == table.id)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -28,7 +28,7 @@ async def freshness(request: Request) -> Response:
     def make() -> Mapping[str, Any]:
         return {
             **render.frame(request, words, "freshness"),
-            "fresh": facts.freshness(gateway, render.today()),
+            "fresh": facts.freshness(gateway),
             "day": render.today(),
         }
 

@@ -29,6 +29,7 @@ from hub.core.sdmx import negotiate
 from hub.core.sdmx.model import LANGUAGES
 from hub.core.sdmx.refusal import Fault, RefusalError
 from hub.gateway import web
+from hub.gateway.pages import facts
 from hub.gateway.pages.texts import FOLDER, Words
 
 HTML = "text/html; charset=utf-8"
@@ -153,13 +154,15 @@ async def page(
         is_open: Whether it is for everybody.
         headers: Instead of those of a page that is not framed.
     """
+    gateway = web.gateway_of(request)
+    since_ms = max(_day_ms(), facts.hour_ms(gateway))
     asked = web.Asked(
         words=(
-            *(version, web.gateway_of(request).catalogue.digest.hex(), template),
-            *(request.url.path, request.url.query, str(today()), build()),
+            *(version, gateway.catalogue.digest.hex(), template, str(since_ms)),
+            *(request.url.path, request.url.query, build()),
         ),
         content_type=HTML,
-        changed_ms=0 if changed_ms == 0 else max(changed_ms, _day_ms()),
+        changed_ms=0 if changed_ms == 0 else max(changed_ms, since_ms),
         language=words.language,
         open=is_open,
     )

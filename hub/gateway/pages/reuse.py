@@ -41,7 +41,7 @@ async def calendar(request: Request) -> Response:
     single(web.pairs(request), _LANGUAGE)
 
     def make() -> Mapping[str, Any]:
-        listed = facts.dues(gateway, render.today())
+        listed = facts.dues(gateway)
         return {
             **render.frame(request, words, "calendar"),
             "hour": f"{gateway.catalogue.calendar.hour:02}",
@@ -105,7 +105,7 @@ async def feed(request: Request) -> Response:
     }
 
     def dates() -> bytes:
-        listed = facts.dues(gateway, render.today())
+        listed = facts.dues(gateway)
         coming = [one for one in listed if one.state != "released"]
         hour = gateway.catalogue.calendar.hour
         return feeds.ics(coming, words, here, hour, titles)
@@ -211,7 +211,7 @@ async def _file(
     asked = web.Asked(
         words=(
             *(gateway.version, gateway.catalogue.digest.hex(), str(is_open)),
-            *(str(request.url), str(render.today()), render.build()),
+            *(str(request.url), str(facts.day(gateway)), render.build()),
         ),
         content_type=kind,
         changed_ms=gateway.changed_ms,

@@ -189,9 +189,7 @@ def _quality(gateway: Gateway, view: View, words: Words) -> Mapping[str, Any]:
     newest = facts.newest(gateway, view.table.id)
     entry = facts.entry(gateway, view.table)
     fresh = [
-        one
-        for one in facts.freshness(gateway, render.today())
-        if one.member.id in entry.providers
+        one for one in facts.freshness(gateway) if one.member.id in entry.providers
     ]
     return {
         "total": len(cells),
@@ -201,7 +199,7 @@ def _quality(gateway: Gateway, view: View, words: Words) -> Mapping[str, Any]:
         "shares": facts.SHARES,
         "noise": noise(gateway, view.table, words),
         "fresh": fresh,
-        "due": facts.next_due(gateway, view.table, render.today()),
+        "due": facts.next_due(gateway, view.table),
         "day": render.today(),
     }
 

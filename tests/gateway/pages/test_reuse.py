@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core import observation
+from hub.core.catalogue import calendar
 from hub.edge import passes
-from hub.gateway.pages import facts, feeds, render
+from hub.gateway.pages import facts, feeds
 from hub.gateway.pages.describe import licence
 from hub.gateway.pages.texts import Words
 from tests.core.sdmx.releases import MOMENT, SIGNER, Log, catalogue, close, withdraw
@@ -54,11 +55,7 @@ def test_the_calendar_file_has_every_planned_day_once(url: str, full: House) -> 
     answer = get(f"{url}/releases.ics?lang=ru")
     lines = answer.content.split(b"\r\n")
     whole = answer.content.replace(b"\r\n ", b"").decode().split("\r\n")
-    expected = [
-        one
-        for one in facts.dues(full.gateway, render.today())
-        if one.state != "released"
-    ]
+    expected = [one for one in facts.dues(full.gateway) if one.state != "released"]
 
     assert all(len(one) <= 75 for one in lines)
     assert whole.count("BEGIN:VEVENT") == whole.count("END:VEVENT") == len(expected) > 9
@@ -66,6 +63,34 @@ def test_the_calendar_file_has_every_planned_day_once(url: str, full: House) -> 
     assert whole[-2:] == ["END:VCALENDAR", ""]
     starts = [one for one in whole if one.startswith("DTSTART:")]
     assert all(one.endswith("T050000Z") for one in starts)  # 10:00 in Ashgabat
+
+
+def test_nothing_is_due_before_its_hour(
+    url: str, full: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for the operator: a page that was kept since midnight does not say so."""
+    hour = full.gateway.catalogue.calendar.hour
+    begun = {name for name, state in full.gateway.states.items() if state.releases}
+    one = next(
+        one
+        for one in facts.dues(full.gateway)
+        if one.state == "planned" and begun & {*one.tables}
+    )
+    at_ms = calendar.hour_ms(one.day, hour)
+
+    def seen(now_ms: int) -> tuple[str, str]:
+        monkeypatch.setattr(facts, "_now_ms", lambda: now_ms)
+        [now] = [
+            due.state
+            for due in facts.dues(full.gateway)
+            if (due.period, due.vintage, due.tables)
+            == (one.period, one.vintage, one.tables)
+        ]
+        return now, get(f"{url}/calendar").text
+
+    before, after = seen(at_ms - 1), seen(at_ms)
+    assert (before[0], after[0]) == ("planned", "due")
+    assert before[1] != after[1]
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"]), max_size=300))
