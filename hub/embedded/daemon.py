@@ -19,13 +19,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from hub.core.errors import HubError, MachineError
-from hub.edge import logs
+from hub.edge import kafka, logs
 from hub.edge.processes import is_alive
 from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import plan as plans
@@ -37,7 +38,8 @@ from hub.embedded.supervisor import Supervisor
 
 DOWN_SECONDS_MAX = 75
 _LOOK_SECONDS = 0.1
-_BIRTH_SECONDS_MAX = 15
+_BIRTH_SECONDS_MAX = 60
+_HEAR_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -128,7 +130,8 @@ def status(settings: Settings) -> dict[str, Any] | None:
     """What runs in the home, each process with what it says itself; None: nothing.
 
     ``says`` is the answer of a process to ``/readyz``; ``partitions`` is what a worker
-    wrote last of its partitions, with positions and lag.
+    wrote last of its partitions, with positions and lag, and ``started`` when it began
+    (seconds). ``answers`` of the broker is whether it speaks, not only lives.
     """
     if report.holder(settings.home) is None:
         return None
@@ -136,15 +139,24 @@ def status(settings: Settings) -> dict[str, Any] | None:
     processes = [*said.get("workers", ()), *said.get("services", ())]
     ports = [int(one["address"].rpartition(":")[2]) for one in processes]
     # All at once: one that hangs is waited for, and so are ten, but not in turn.
-    with ThreadPoolExecutor(max(1, len(ports))) as pool:
+    with ThreadPoolExecutor(1 + len(ports)) as pool:
+        broker = said.get("broker")
+        heard = pool.submit(_heard, settings.home, broker) if broker else None
         says = list(pool.map(probe, ports, repeat("/readyz")))
+        if broker and heard:
+            broker["answers"] = heard.result()
     for process, answer in zip(processes, says, strict=True):
         process["says"] = answer
         wrote = _content(settings.home.run / f"{process['name']}.json")
         # The word of a process that is gone says nothing of the one in its place.
         mine = wrote.get("pid") == process["pid"]
         process["partitions"] = wrote.get("partitions", []) if mine else []
+        process["started"] = wrote.get("started_ms", 0) / 1000 if mine else 0.0
     return said
+
+
+def _heard(home: Home, broker: Mapping[str, Any]) -> bool:
+    return kafka.answers(home, "admin", broker["address"], _HEAR_SECONDS)
 
 
 def _read(home: Home) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -282,16 +283,11 @@ def bench(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Bench]
     made.stop()
 
 
-@pytest.mark.chaos
-def test_every_message_counts_once_under_kills_stops_and_rebalances(
-    bench: Bench,
-) -> None:
-    """Ten kills, a stop past the session and a clean leave lose and double nothing."""
-    dice = random.Random(7)  # noqa: S311 - a schedule, no secret
+@contextmanager
+def flowing(bench: Bench, dice: random.Random) -> Iterator[None]:
+    """Messages come all the time; whatever happens, not after it."""
     running = threading.Event()
     running.set()
-    bench.start("w0")
-    bench.start("w1")
 
     def publish() -> None:
         while running.is_set():
@@ -300,22 +296,36 @@ def test_every_message_counts_once_under_kills_stops_and_rebalances(
 
     source = threading.Thread(target=publish)
     source.start()
+    try:
+        yield
+    finally:
+        running.clear()
+        source.join()
+
+
+@pytest.mark.chaos
+def test_every_message_counts_once_under_kills_stops_and_rebalances(
+    bench: Bench,
+) -> None:
+    """Ten kills, a stop past the session and a clean leave lose and double nothing."""
+    dice = random.Random(7)  # noqa: S311 - a schedule, no secret
+    bench.start("w0")
+    bench.start("w1")
     w0, w1, both = ("w0",), ("w1",), ("w0", "w1")
-    for victims in (both, w0, both, w1, both, both):
+    with flowing(bench, dice):
+        for victims in (both, w0, both, w1, both, both):
+            until(bench.moving())
+            time.sleep(dice.uniform(0.0, 0.5))
+            for victim in victims:
+                bench.kill(victim)
+            for victim in victims:
+                bench.start(victim)
         until(bench.moving())
-        time.sleep(dice.uniform(0.0, 0.5))
-        for victim in victims:
-            bench.kill(victim)
-        for victim in victims:
-            bench.start(victim)
-    until(bench.moving())
-    bench.workers["w0"].send_signal(signal.SIGSTOP)
-    time.sleep(SESSION_SECONDS + 2)
-    bench.workers["w0"].send_signal(signal.SIGCONT)
-    until(bench.moving())
-    assert bench.kill("w1", signal.SIGTERM) == 0
-    running.clear()
-    source.join()
+        bench.workers["w0"].send_signal(signal.SIGSTOP)
+        time.sleep(SESSION_SECONDS + 2)
+        bench.workers["w0"].send_signal(signal.SIGCONT)
+        until(bench.moving())
+        assert bench.kill("w1", signal.SIGTERM) == 0
     ends = bench.ends()
     until(bench.folded(ends), 60)
     bench.stop()
