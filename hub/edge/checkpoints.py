@@ -9,7 +9,8 @@ Rules (design: delivery, rule 11):
   shelf takes at most KEPT + 1 times the size of its state, and one is only begun where
   there is room for it.
 - A state that exists is never overwritten. One that another worker has left behind is
-  put aside, and its newer checkpoint takes its place.
+  put aside, and its newer checkpoint takes its place; what is aside goes with the next
+  checkpoint of what took its place.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ def take(
     (partial / MANIFEST).write_text(json.dumps(content, indent=1), "utf-8")
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
+    aside = state.folder.with_name(state.folder.name + _STALE)
+    shutil.rmtree(aside, ignore_errors=True)
     for place, old in enumerate(_folders(shelf)):
         if place >= KEPT or int(old.name) + 1 < floor:
             shutil.rmtree(old, ignore_errors=True)

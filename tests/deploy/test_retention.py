@@ -125,6 +125,24 @@ def test_checkpoints_are_two(tmp_path: Path) -> None:
     assert checkpoints.claimed(tmp_path / "shelf") == [4, 3]
 
 
+def test_a_state_that_was_put_aside_is_not_kept_for_good(tmp_path: Path) -> None:
+    """It is there to be looked at, until what took its place has a copy of its own."""
+    state = open_state(tmp_path / "s", Budget.of())
+    assert state is not None
+    state.write({b"n": b"1"})
+    newer = checkpoints.take(state, tmp_path / "shelf", offset=1, log="00" * 16)
+    state.close()
+    checkpoints.supersede(newer, tmp_path / "s")
+    aside = [path for path in tmp_path.iterdir() if path.name not in {"s", "shelf"}]
+    assert len(aside) == 1
+
+    state = open_state(tmp_path / "s", Budget.of())
+    assert state is not None
+    checkpoints.take(state, tmp_path / "shelf", offset=2, log="00" * 16)
+    state.close()
+    assert not aside[0].exists()
+
+
 def test_the_page_names_files_that_are_there() -> None:
     """Every place of the table exists."""
     text = (ROOT / "docs" / "production.md").read_text("utf-8")
