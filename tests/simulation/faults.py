@@ -40,6 +40,21 @@ LOG_FAULTS = ("recreate", "truncate")
 WITH_COPIES = ("age", "rot", "retain")
 """These need checkpoints to be there."""
 
+BROUGHT_BY = {
+    "before take": "copy",
+    "after take": "copy",
+    "before hint": "tell",
+    "after hint": "tell",
+    "ask starts": "jump",
+    "ask ends": "jump",
+    "sleep": "jump",
+    "turn": "revoke",
+}
+"""Points where processes seldom stand, and what brings them there."""
+
+BRINGS = 4
+"""How often it is brought about, before and after the fault itself."""
+
 TIMED = 4
 """One fault in so many strikes at any time instead of at a point."""
 
@@ -65,10 +80,10 @@ class Fault(NamedTuple):
     slow: no acknowledgement comes in time. jump, replay: the fetcher skips or repeats.
     twice: a message is appended twice. stale: one of an older assignment is handed
     over. copy: checkpoints are taken. rot: the newest checkpoint is damaged. retain:
-    logs lose what the oldest checkpoint has. forget, reset: the group's offset is gone,
-    or somebody set it to the end of the log. poison: a message kills its worker once or
-    twice. plague: and again, until it is named and somebody mends it. rekey: an arrow
-    gets a new key, readers first.
+    logs lose what the oldest checkpoint has. tell: hints are given (no fault either).
+    forget, reset: the group's offset is gone, or somebody set it to the end of the log.
+    poison: a message kills its worker once or twice. plague: and again, until it is
+    named and somebody mends it. rekey: an arrow gets a new key, readers first.
 
     recreate: a topic is deleted and made again. truncate: a log loses its tail.
     """
@@ -122,6 +137,22 @@ def struck(triple: tuple[str, str, str], rng: Random, calm: Visits) -> list[Faul
     return [Fault("revoke", stage, "idle", rng.randint(1, 4)), fault]
 
 
+def brought(place: tuple[str, str], rng: Random, calm: Visits) -> tuple[Fault, ...]:
+    """One kill -9 at a point, and what makes processes come there if they seldom do."""
+    stage, point = place
+    before = struck(("crash", stage, point), rng, calm)
+    if point not in BROUGHT_BY:
+        return tuple(before)
+    ticks = sum(calm.values()) // 2
+    kind = BROUGHT_BY[point]
+    at = [rng.randrange(ticks) for _ in range(BRINGS)]
+    # The kill is at the first visit there is, whatever an undisturbed run has.
+    kill = before[-1]._replace(nth=1)
+    if kind in AT_A_POINT:
+        return (*(Fault(kind, stage, "idle", 1 + one % 9) for one in at), kill)
+    return (*(Fault(kind, stage, "", one) for one in at), kill)
+
+
 def rehearsal() -> tuple[Fault, ...]:
     """A plan under which processes stand at every point there is."""
     return tuple(
@@ -131,7 +162,7 @@ def rehearsal() -> tuple[Fault, ...]:
     ) + tuple(
         Fault(kind, stage, "", 200)
         for stage in world.STAGES
-        for kind in ("copy", "jump")
+        for kind in ("copy", "jump", "tell")
     )
 
 

@@ -82,7 +82,8 @@ def _known(
     memo, begun = known
     source = source_of(tp)
     for process, length in begun.get(place_of(stage, source, state.kept.mark), ()):
-        found = memo.get(key_of(stage, source, process, log[:length]), state)
+        key = key_of(stage, source, process, log[:length])
+        found = memo.get(key, state, process[1])
         if found is not None:
             state.apply(found.pending)
             return length, cast("Result", found.given)

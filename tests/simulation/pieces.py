@@ -28,6 +28,7 @@ from hub.core.release import collect
 from hub.core.release.collect import Waiting
 from hub.core.release.office import Office
 from hub.core.state import Overlay
+from tests.simulation import contents
 from tests.simulation.steps import Memo
 
 ORIGIN = ("origin_offset", "origin_row")
@@ -42,6 +43,7 @@ def remembered(memo: Memo) -> Iterator[None]:
         return folds.changes(*args)
 
     with ExitStack() as stack:
+        stack.enter_context(contents.remembered())
         for where, name, stand_in in (
             (Aggregate, "_changes", changes),
             (cells_of, "fold", folds.fold),
@@ -65,7 +67,7 @@ class _Folds:
         """See :class:`Aggregate`."""
         self._rows = None
         domain, chunk = cast("tuple[Any, Any]", args if len(args) == 2 else (0, None))
-        if not getattr(chunk, "facts", None):
+        if not hasattr(chunk, "facts"):
             return self._changes(stage, overlay, *args)
         facts = {name: pl.concat(frames) for name, frames in chunk.facts.items()}
         order = sorted({seq for one in facts.values() for seq in one["seq"]})

@@ -18,6 +18,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 from hub.core import blocks
+from hub.core.blocks import Part
 from hub.core.log import Incoming, Source
 from hub.core.stage import Result, Stage
 from hub.core.state import Overlay, Reader
@@ -25,6 +26,9 @@ from tests.simulation.disk import Marked
 
 Key = tuple[Any, ...]
 Pending = dict[bytes, bytes | None]
+WIDEST = 20_000
+"""Rows after which a message is cut in production."""
+
 TRIES = 8
 """So many remembered steps are compared before one is computed."""
 
@@ -60,13 +64,19 @@ class Reads:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Found:
-    """Something computed: what it read, wrote and gave."""
+    """Something computed: what it read, wrote and gave.
+
+    Attributes:
+        splits: From which to which number of rows it would be the same, if a process
+            cut its messages there.
+    """
 
     reads: Reads
     pending: Pending
     given: Any
+    splits: tuple[int, int] = (0, WIDEST)
 
 
 @dataclass(slots=True)
@@ -77,12 +87,13 @@ class Memo:
     computed: int = 0
     _found: dict[Key, list[Found]] = field(default_factory=lambda: defaultdict(list))
 
-    def get(self, key: Key, below: Reader) -> Found | None:
-        """What was computed under `key` with the same reads."""
+    def get(self, key: Key, below: Reader, split: int = WIDEST) -> Found | None:
+        """What was computed under `key` with the same reads, for messages cut there."""
         self.asked += 1
         found = self._found.get(key, [])
         for one in found[-TRIES:]:
-            if one.reads.same(below):
+            least, most = one.splits
+            if least <= split <= most and one.reads.same(below):
                 return one
         return None
 
@@ -142,14 +153,31 @@ class Steps:
         at = place_of(self.name, source, state.kept.mark)
         self.begun.setdefault(at, {})[process, len(messages)] = None
         key = key_of(self.name, source, process, messages)
-        found = self.memo.ask(key, state, partial(self._compute, source, messages))
+        found = self.memo.get(key, state, self.split)
+        if found is None:
+            largest = [0]
+            call = partial(self._compute, source, messages, largest)
+            found = self.memo.make(key, state, call)
+            uncut = largest[0] <= self.split
+            found.splits = (largest[0], WIDEST) if uncut else (self.split, self.split)
         overlay.pending.update(found.pending)
         return cast("Result", found.given)
 
     def _compute(
-        self, source: Source, messages: Sequence[Incoming], overlay: Overlay
+        self,
+        source: Source,
+        messages: Sequence[Incoming],
+        largest: list[int],
+        overlay: Overlay,
     ) -> Result:
-        cut = partial(blocks.seal, rows_max=self.split)
+        """Step; `largest` gets the rows of the largest part that could be cut."""
+        whole = blocks.seal
+
+        def cut(parts: Sequence[Part], **given: Any) -> list[bytes]:
+            sizes = (sum(rows.height for _, rows, _ in one.sections) for one in parts)
+            largest[0] = max(largest[0], *sizes, 0)
+            return whole(parts, **given, rows_max=self.split)
+
         with patch.object(blocks, "seal", cut):
             return self.stage.step(overlay, source, messages)
 
@@ -167,7 +195,8 @@ def key_of(
 ) -> Key:
     """What a step is given."""
     told = tuple((one.offset, one.time_ms, one.value) for one in messages)
-    return (stage, source.topic, source.partition, source.log, process, told)
+    epochs, _ = process  # where it cuts, what was found says itself
+    return (stage, source.topic, source.partition, source.log, epochs, told)
 
 
 def place_of(stage: str, source: Source, mark: int) -> Key:

@@ -143,8 +143,8 @@ class Striker:
                 return False
             host.deliver(draws.choice(list(host.outbox)), copies=2)
             return True
-        if kind == "copy":
-            return not host.learning and host.begin("copy")
+        if kind in ("copy", "tell"):
+            return not host.learning and host.begin(kind)
         flowing = host.fetchable()
         if not flowing:
             return False

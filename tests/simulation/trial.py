@@ -16,15 +16,15 @@ from tests.simulation.draws import chance
 from tests.simulation.faults import (
     Fault,
     Visits,
+    brought,
     faults,
     listed,
     rehearsal,
-    struck,
 )
 from tests.simulation.schedule import Run, Schedule
 from tests.simulation.steps import Memo
 from tests.simulation.workload import Workload
-from tests.simulation.world import SMALL, World
+from tests.simulation.world import SMALL, STAGES, World
 
 SHARED = 500
 """So many seeds share a workload: what is true is recounted once for them."""
@@ -32,16 +32,10 @@ SHARED = 500
 WHOLLY = 64
 """One trial in so many remembers nothing."""
 
-BROUGHT_BY = {
-    "before take": "copy",
-    "after take": "copy",
-    "ask starts": "jump",
-    "ask ends": "jump",
-    "sleep": "jump",
-}
-"""Points where processes seldom stand, and what brings them there."""
-
 FAULTS = 3
+Place = tuple[str, str]
+"""A stage and a point."""
+
 Without = Callable[[], AbstractContextManager[Any]]
 ALL_RULES: Without = nullcontext
 
@@ -91,25 +85,20 @@ def trial(seed: int, whole: World = SMALL, count: int = FAULTS) -> Trial:
     return Trial(seed=seed, work=work, plan=plan, wholly=seed % WHOLLY == 0)
 
 
-def killed(seed: int, whole: World = SMALL) -> Trial:
-    """A trial with one kill -9 alone: seeds in a row walk over all points."""
+def killed(seed: int, whole: World = SMALL, place: Place | None = None) -> Trial:
+    """A trial with one kill -9 alone; without a place, seeds in a row walk over all."""
     work = workload.make(whole.name, seed // SHARED)
     calm = calmly(work)
-    points = sorted(calm.rehearsed)
-    stage, point = points[seed % len(points)]
-    rng = chance("killed", seed)
-    plan = struck(("crash", stage, point), rng, calm.visits)
-    if point in BROUGHT_BY:
-        ticks = sum(calm.visits.values()) // 2
-        # The kill is at the first visit there is, whatever an undisturbed run has.
-        plan = [
-            *(
-                Fault(BROUGHT_BY[point], stage, "", rng.randrange(ticks))
-                for _ in range(4)
-            ),
-            plan[-1]._replace(nth=1),
-        ]
-    return Trial(seed=seed, work=work, plan=tuple(plan))
+    places = points(work)
+    place = place or places[seed % len(places)]
+    plan = brought(place, chance("killed", seed), calm.visits)
+    return Trial(seed=seed, work=work, plan=plan)
+
+
+def points(work: Workload) -> list[Place]:
+    """Every point of every stage that processes come to in a rehearsal."""
+    found = {point for _, point in calmly(work).rehearsed}
+    return [(stage, point) for stage in STAGES for point in sorted(found)]
 
 
 def attempt(one: Trial, without: Without = ALL_RULES) -> Verdict:
