@@ -25,7 +25,7 @@ from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError, MachineError
 from hub.core.keys import HUB
 from hub.core.shredding import Destruction, Range
-from hub.edge import impact, kafka, keyring, keystamps, layout
+from hub.edge import impact, kafka, keyring, keystamps, layout, secretfiles
 from hub.edge.keyfiles import Folder, read_text, write_file, write_secrets
 from hub.edge.keymaking import ARROWS
 from hub.edge.settings import Home, Settings
@@ -125,6 +125,7 @@ def destroy(settings: Settings, doomed: Doomed, tell: Callable[[str], None]) -> 
         for epochs in folder.secrets.get("internal", {}).values():
             epochs.pop(doomed.key_id, None)
         write_secrets(folder.path, folder.secrets)
+        secretfiles.sweep(folder.path)  # what a crash left would still open it
     keystamps.wait(settings.home, set(doomed.holders), WORKERS_SECONDS, tell)
 
 
@@ -186,6 +187,9 @@ def _find(home: Home, key_id: str) -> tuple[tuple[str, ...], bytes]:
         registry = keyring.registry(home.root)
         if registry.recipient(HUB)[0] == key_id:
             raise InvalidError(f"{key_id} is in use: `kerwen keys rotate hub` first")
+        if key_id not in registry.keys:
+            text = f"{key_id} is not used yet: `kerwen keys rotate --apply` goes on"
+            raise InvalidError(text)
         if registry.keys[key_id].status == "active":
             # Were the newer ones revoked, senders would seal to what nobody holds.
             raise InvalidError(f"{key_id} is active: `kerwen keys revoke` it first")

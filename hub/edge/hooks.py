@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hub.core.errors import InvalidError, UsageError
-from hub.edge.keyfiles import FILE_BYTES_MAX, write_file
+from hub.core.errors import InvalidError, MachineError, UsageError
+from hub.edge import locks
+from hub.edge.keyfiles import read_text, refuse_shared, write_file
 from hub.edge.settings import Home
 
 SECRET_BYTES = 32
@@ -52,14 +55,15 @@ def known(home: Home) -> list[Hook]:
 
     Raises:
         InvalidError: The file is damaged.
+        MachineError: It cannot be read, or others can read it as well.
     """
     path = file(home)
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise InvalidError(f"{path} is larger than any such file")
-        return [Hook(**one) for one in json.loads(path.read_text("utf-8"))]
+        refuse_shared(path)
     except FileNotFoundError:
         return []
+    try:
+        return [Hook(**one) for one in json.loads(read_text(path))]
     except (ValueError, TypeError) as error:
         raise InvalidError(f"{path} is damaged: restore it from backup") from error
 
@@ -72,25 +76,27 @@ def add(home: Home, member: str, url: str) -> Hook:
         InvalidError: There are too many.
     """
     check(url)
-    before = known(home)
-    if len(before) >= HOOKS_MAX:
-        raise InvalidError(f"there are {HOOKS_MAX} webhooks; remove one first")
-    made = Hook(
-        id=secrets.token_hex(4),
-        member=member,
-        url=url,
-        secret=secrets.token_urlsafe(SECRET_BYTES),
-    )
-    _write(home, [*before, made])
+    with _turn(home):
+        before = known(home)
+        if len(before) >= HOOKS_MAX:
+            raise InvalidError(f"there are {HOOKS_MAX} webhooks; remove one first")
+        made = Hook(
+            id=secrets.token_hex(4),
+            member=member,
+            url=url,
+            secret=secrets.token_urlsafe(SECRET_BYTES),
+        )
+        _write(home, [*before, made])
     return made
 
 
 def remove(home: Home, id_: str) -> bool:
     """Take an address back; whether it was there."""
-    before = known(home)
-    kept = [one for one in before if one.id != id_]
-    if len(kept) < len(before):
-        _write(home, kept)
+    with _turn(home):
+        before = known(home)
+        kept = [one for one in before if one.id != id_]
+        if len(kept) < len(before):
+            _write(home, kept)
     return len(kept) < len(before)
 
 
@@ -108,8 +114,19 @@ def check(url: str) -> None:
         raise UsageError("--url: expected https; http is for this machine alone")
 
 
-def _write(home: Home, hooks: list[Hook]) -> None:
+@contextmanager
+def _turn(home: Home) -> Iterator[None]:
+    """One command at a time: the second would write back what the first took away."""
     path = file(home)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    held = locks.hold(path.with_suffix(".lock"))
+    if held is None:
+        raise MachineError(f"another command changes {path}: give this one again")
+    with held:
+        yield
+
+
+def _write(home: Home, hooks: list[Hook]) -> None:
+    path = file(home)
     text = json.dumps([asdict(one) for one in hooks], indent=1) + "\n"
     write_file(path, text.encode(), 0o600)

@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from hub.core import epochs
@@ -48,22 +48,33 @@ class Stock:
 def stock(home: Home, now_ms: int) -> Iterator[Stock]:
     """Every key that is known here; the registry has to be."""
     registry = keyring.registry(home.root)
+    held = _held(home)
     for key in registry.keys.values():
         kind = kind_of(key)
         used = key.key_id == in_use(registry, key)
         due = epochs.days_left(kind, key.not_before_ms, now_ms)
+        here = key.key_id in held
         gone = home.keys / "destroyed" / f"{key.key_id}.json"
         yield Stock(
             key_id=key.key_id,
             kind=kind,
             holder=key.member,
-            status="destroyed" if gone.exists() else key.status,
+            # The statement is signed first: until the secret is gone it only promises.
+            status="destroyed" if gone.exists() and not here else key.status,
             used=used,
             days=(now_ms - key.not_before_ms) // epochs.DAY_MS,
             due_days=due if used else None,
         )
     yield from _internal(home, now_ms)
     yield from _lasting(home)
+
+
+def _held(home: Home) -> Collection[str]:
+    """Sealing keys of the hub whose secrets are here, as far as they are unlocked."""
+    try:
+        return Folder.read(home.root, "intake").seals()
+    except MachineError:
+        return ()
 
 
 def kind_of(key: Key) -> str:

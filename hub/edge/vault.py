@@ -176,9 +176,7 @@ def held(folder: Path) -> bytes | None:
     """The data key of a folder if it is unlocked."""
     path = place(folder)
     try:
-        found = path.parent.stat()
-        if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-            raise MachineError(f"{path.parent} belongs to others: remove it")
+        _refuse_others(path.parent)
         refuse_shared(path)
         key = path.read_bytes()
     except FileNotFoundError:
@@ -190,6 +188,8 @@ def hold(folder: Path, key: bytes) -> None:
     """Put the data key of a folder into memory."""
     path = place(folder)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # In a folder that everybody may write to, somebody may have been here first.
+    _refuse_others(path.parent)
     write_file(path, key, 0o600)
 
 
@@ -200,6 +200,14 @@ def forget(folder: Path) -> bool:
         return False
     path.unlink()
     return True
+
+
+def _refuse_others(room: Path) -> None:
+    """Refuse a room that is not ours alone, or that leads elsewhere."""
+    found = room.lstat()
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    if not ours or stat.S_IMODE(found.st_mode) & 0o077:
+        raise MachineError(f"{room} belongs to others: remove it")
 
 
 def _text(content: bytes) -> str:

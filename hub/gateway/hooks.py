@@ -24,7 +24,7 @@ import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from hub.core.errors import InvalidError
+from hub.core.errors import HubError
 from hub.edge import hooks
 from hub.edge.hooks import Hook
 from hub.edge.settings import Home
@@ -97,8 +97,9 @@ class Hooks:
             return
         try:
             listed = hooks.known(self._home)
-        except InvalidError as error:
+        except HubError as error:
             _log.error("webhooks are not told: %s", error)
+            self._count("unread")
             return
         body = json.dumps({"action": change.action, **said(change)}).encode()
         for hook in listed:

@@ -114,7 +114,7 @@ def cancel(
     """
     if not find(session.spool, record, flow.id):
         raise InvalidError(
-            f"record {record!r} of {flow.id} was not published from this spool; "
+            f"the record of {flow.id} was not published from this spool; "
             "`kerwen receipts find` looks in all dataflows"
         )
     reading = files.read(path, flow, mapping, NOTHING_SAID)
@@ -123,7 +123,7 @@ def cancel(
     ]
     mine = pl.concat(rows).tail(1) if rows else pl.DataFrame()
     if not mine.height:
-        raise InvalidError(f"{path}: record {record!r} is not in it")
+        raise InvalidError(f"{path}: the record is not in it")
     mine = mine.with_columns(action=pl.lit(CANCEL, dtype=pl.String))
     if "revision" in reading.mapping.cells:
         mine = mine.with_columns(pl.col("revision") + 1)
@@ -145,7 +145,7 @@ def prove(answers: Answers, record: str, dataflow: str) -> Proof:
     """
     found = find(answers.spool, record, dataflow)
     if not found:
-        raise InvalidError(f"record {record!r} of {dataflow} was not published here")
+        raise InvalidError(f"the record of {dataflow} was not published here")
     last = found[-1]
     receipt = last.receipt
     if receipt is None or last.item.state != State.FINAL:

@@ -14,6 +14,7 @@ from hub.core.errors import InvalidError
 from hub.core.keys import HUB
 from hub.edge import keymaking, keyring, keystock, publickeys, staging
 from hub.edge.files import read_catalogue
+from hub.edge.keyfiles import Folder, write_secrets
 from hub.edge.settings import Home
 from hub.edge.staging import KINDS, Item
 
@@ -149,8 +150,16 @@ def test_the_stock_lists_every_key_by_age(home: Home) -> None:
     assert found["disclosure-noise"].holder == "release"
     (home.keys / "destroyed").mkdir()
     (home.keys / "destroyed" / "hub-2026-11.json").write_text("")
-    again = {one.key_id: one.status for one in keystock.stock(home, later_ms)}
-    assert again["hub-2026-11"] == "destroyed"
+
+    def status() -> str:
+        found = {one.key_id: one.status for one in keystock.stock(home, later_ms)}
+        return found["hub-2026-11"]
+
+    assert status() == "active"  # its secret is still here
+    intake = Folder.read(home.root, "intake")
+    del intake.secrets["seal"]["hub-2026-11"]
+    write_secrets(intake.path, intake.secrets)
+    assert status() == "destroyed"
 
 
 def test_what_is_missing_is_named_before_it_is_made(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from hub.core.errors import InvalidError, UsageError
-from hub.edge import hooks, passes
+from hub.core.errors import InvalidError, MachineError, UsageError
+from hub.edge import hooks, locks, passes
 from hub.gateway import hooks as webhooks
 from hub.gateway.hooks import SIGNATURE, Hooks, signature
 from tests.core.sdmx.releases import Log, close, release
@@ -162,6 +162,31 @@ def test_addresses_are_kept_closed_and_can_be_taken_back(empty: House) -> None:
     hooks.file(empty.home).write_text('[{"id": 1}]')
     with pytest.raises(InvalidError, match="damaged"):
         hooks.known(empty.home)
+    hooks.file(empty.home).chmod(0o644)
+    with pytest.raises(MachineError, match="readable by others"):
+        hooks.known(empty.home)
+
+
+def test_one_command_at_a_time_changes_them(empty: House) -> None:
+    """The second would write back what the first took away."""
+    made = hooks.add(empty.home, "iom", "https://hooks.example.org/a")
+    held = locks.hold(hooks.file(empty.home).with_suffix(".lock"))
+    assert held is not None
+    with held, pytest.raises(MachineError, match="another command"):
+        hooks.remove(empty.home, made.id)
+    assert hooks.remove(empty.home, made.id)
+
+
+def test_a_file_that_others_can_read_ends_nothing(
+    empty: House, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged and counted, and the next release is told again."""
+    hooks.add(empty.home, "iom", receiver.url)
+    hooks.file(empty.home).chmod(0o640)
+    told(empty, receiver, 0)
+
+    assert "webhooks are not told" in caplog.text
+    assert counted(empty, "unread") == 1
 
 
 @pytest.mark.parametrize(
