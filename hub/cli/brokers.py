@@ -1,4 +1,4 @@
-"""What doctor looks for in the brokers: topics, permissions, versions, their clock.
+"""What doctor looks for in brokers: topics, permissions, versions, clock, trail.
 
 Rules:
 
@@ -24,7 +24,8 @@ from hub.cli.findings import Finding
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import HubError
 from hub.core.topics import TRAIL
-from hub.edge import acls, enacting, kafka, layout, passes
+from hub.core.trail import follow
+from hub.edge import acls, enacting, kafka, keyring, layout, passes
 from hub.edge.settings import Settings
 
 APPLY = "kerwen topics apply"
@@ -40,21 +41,26 @@ NEEDED = {
 """Requests by their number -> name and the version that must be understood."""
 
 SKEW_SECONDS_MAX = 60
+ACTS_MAX = 2_000
+"""Acts of the trail that are verified in one look."""
 _NAMED_MAX = 3
 
 
-def of_brokers(settings: Settings, now: float | None = None) -> Iterator[Finding]:
+def of_brokers(
+    settings: Settings, now: float | None = None, catalogue: Catalogue | None = None
+) -> Iterator[Finding]:
     """Everything in the brokers that is not as it must be.
 
     Args:
         settings: Where to look.
         now: This machine's clock in seconds; None: ask it.
+        catalogue: What is in force; None: look.
     """
     if not (settings.home.pki / "admin.pem").exists():
         return
     try:
         settings.brokers()
-        catalogue = enacting.in_force(settings)
+        catalogue = catalogue or enacting.in_force(settings)
         with kafka.admin(settings) as client:
             yield from of_versions(client.api_versions())
             yield from _of_topics(layout.look(client, catalogue))
@@ -68,6 +74,30 @@ def of_brokers(settings: Settings, now: float | None = None) -> Iterator[Finding
         yield _version(f"they refuse what is asked ({type(error).__name__})")
     except (HubError, KafkaError):
         return  # that nobody answers is another finding
+
+
+def of_trail(settings: Settings) -> Iterator[Finding]:
+    """Whether the record of who did what was touched.
+
+    A long one is verified by ``kerwen log verify`` from a timer: doctor has seconds.
+    """
+    if not (settings.home.pki / "control.pem").exists():
+        return
+    with kafka.consumer(settings, "control") as client:
+        extent = kafka.extents(client, [(TRAIL, 0)])[TRAIL, 0]
+        if extent.end - extent.start > ACTS_MAX:
+            return
+        found = list(kafka.read(client, TRAIL, 0, extent.start, extent.end))
+    findings = follow(found, keyring.registry(settings.home.root)).findings
+    if findings:
+        first, *more = findings
+        rest = f", and {len(more)} more" if more else ""
+        yield Finding(
+            what="trail touched",
+            cause=f"the act at offset {first.offset} of the trail does not hold "
+            f"({first.text}){rest}: keep a copy, ask who could write there",
+            command="kerwen log verify",
+        )
 
 
 def of_versions(found: Mapping[int, tuple[int, int]]) -> Iterator[Finding]:

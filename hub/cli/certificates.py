@@ -67,9 +67,7 @@ def reissue(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     if args.apply and not args.reason:
         raise UsageError("reissue: say why with --reason; it is kept for good")
     (name,) = args.names
-    held = next((one for one in _all(settings.home) if one.name == name), None)
-    if held is None:
-        raise InvalidError(f"{name} has no certificate in {settings.home.pki}")
+    held = of(settings.home, name)
     out.say(f"{name}: certificate {held.serial}, {held.days_left} days left")
     path: Path | None = None
     if args.apply:
@@ -104,6 +102,14 @@ def reissue(args: argparse.Namespace, settings: Settings, out: Output) -> int:
         else NOT_DONE,
     )
     return 0
+
+
+def of(home: Home, name: str) -> Certificate:
+    """The certificate of one principal; raises InvalidError where there is none."""
+    for one in _all(home):
+        if one.name == name:
+            return one
+    raise InvalidError(f"{name} has no certificate in {home.pki}")
 
 
 def _all(home: Home) -> Iterator[Certificate]:

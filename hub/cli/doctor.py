@@ -2,7 +2,8 @@
 
 Rules:
 
-- Looks only; every look is bounded, the whole takes seconds.
+- Looks only; every look is bounded, the whole takes five seconds.
+- Worst first (:mod:`hub.cli.kinds`).
 - A look that fails is itself a finding, never an end of the others.
 """
 
@@ -11,34 +12,33 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-
-from cryptography import x509
 
 from hub.cli import (
     agreements,
-    brokers,
+    asking,
     cuts,
     diagnostics,
+    expiry,
     late,
     publishing,
-    reach,
     shelves,
     stores,
 )
-from hub.cli.findings import RESTART, Finding, of_hub
+from hub.cli.bundles import standings
+from hub.cli.findings import RESTART, Finding, of_hub, of_partition
+from hub.cli.kinds import worst_first
 from hub.cli.ministry import check_member
 from hub.cli.output import Output
 from hub.core.access import STAGES
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import CatalogueError, HubError
-from hub.edge import enacting, keymaking, keyring
+from hub.edge import keymaking, keyring
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import daemon
@@ -47,9 +47,6 @@ from hub.publisher.entries import State
 from hub.publisher.spool import Spool
 
 DISK_BYTES_MIN = 1 << 30
-CERTIFICATE_DAYS_MIN = timedelta(days=30)
-_REACH_SECONDS = 2.0
-_PEM_BYTES_MAX = 1 << 16
 
 _KEYS: dict[str, Callable[[Path], object]] = {
     "intake": keyring.intake,
@@ -77,13 +74,13 @@ def run(args: argparse.Namespace, out: Output) -> int:
     member = args.member
     # What asks the brokers and what reads files do not wait for each other.
     with ThreadPoolExecutor(1) as pool:
-        asked = None if member is not None else pool.submit(_reach, settings)
+        asked = None if member is not None else pool.submit(asking.ask, settings)
         found = list(look(settings) if member is None else look_at(settings, member))
-        reached = asked.result() if asked is not None else None
+        said = asked.result() if asked is not None else asking.Asked(findings=())
+    found = worst_first([*found, *said.findings])
     lines = [one.text() for one in found]
+    reached = said.reach
     if reached is not None:
-        found += reached.findings
-        lines += [one.text() for one in reached.findings]
         lines.append(
             f"logs: {reached.whole} partitions are whole, {reached.kept} go on from "
             "their oldest checkpoint"
@@ -101,17 +98,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return 1 if found else 0
 
 
-def _reach(settings: Settings) -> reach.Reach | None:
-    """How far the logs reach back; None where no brokers are known."""
-    try:
-        settings.brokers()
-        return reach.look(settings, enacting.in_force(settings))
-    except HubError:
-        return None
-
-
 def look(settings: Settings) -> Iterator[Finding]:
-    """Every finding, the ones that explain others first."""
+    """Every finding but those of :func:`hub.cli.asking.ask`."""
     home = settings.home
     yield from _disk(home)
     catalogue: Catalogue | None = None
@@ -121,22 +109,30 @@ def look(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             what="catalogue", cause=str(error), command="kerwen catalogue check"
         )
-    if settings.bootstrap:
-        yield from _brokers(settings.bootstrap)
-    else:
+    # Both wait for others: not one after the other, and not while files are read.
+    with ThreadPoolExecutor(2) as pool:
+        hub = pool.submit(lambda: [*_hub(settings)])
+        rows = pool.submit(
+            lambda: [*late.of_rows(home, catalogue)] if catalogue else []
+        )
+        yield from _files(settings, catalogue)
+        yield from hub.result()
+        yield from rows.result()
+
+
+def _files(settings: Settings, catalogue: Catalogue | None) -> Iterator[Finding]:
+    home = settings.home
+    if not settings.bootstrap:
         yield from _wheels()
-        yield from _hub(settings)
     if home.keys.is_dir() and any(home.keys.iterdir()):
         yield from _keys(home, catalogue)
     if catalogue is not None:
         yield from _bundles(settings)
-    yield from _certificates(home, datetime.now(UTC))
+    yield from expiry.of_certificates(home, datetime.now(UTC))
     yield from stores.of_stores(settings)
-    yield from brokers.of_brokers(settings)
     yield from _spools(home)
     if catalogue is not None:
         yield from agreements.of_agreements(home, catalogue, datetime.now(UTC).date())
-        yield from late.of_rows(home, catalogue)
         yield from late.of_spools(home, catalogue)
 
 
@@ -146,9 +142,10 @@ def look_at(settings: Settings, member: str) -> Iterator[Finding]:
     check_member(read_catalogue(settings.catalogue), member)
     yield from _disk(home)
     if settings.bootstrap:
-        yield from _brokers(settings.bootstrap)
+        addresses = settings.bootstrap.split(",")
+        yield from asking.down(asking.silent(home, member, addresses))
     yield from publishing.look(home, member)
-    yield from _certificates(home, datetime.now(UTC), f"{member}.pem")
+    yield from expiry.of_certificates(home, datetime.now(UTC), f"{member}.pem")
     yield from _spools(home, f"{member}.sqlite")
 
 
@@ -175,19 +172,6 @@ def _wheels() -> Iterator[Finding]:
             )
 
 
-def _brokers(bootstrap: str) -> Iterator[Finding]:
-    for address in bootstrap.split(","):
-        host, _, port = address.strip().rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), _REACH_SECONDS).close()
-        except (OSError, ValueError):
-            yield Finding(
-                what="broker down",
-                cause=f"KERWEN_BOOTSTRAP names {address}, which does not answer",
-                command="docker compose ps",
-            )
-
-
 def _hub(settings: Settings) -> Iterator[Finding]:
     said = daemon.status(settings)
     if said is not None:
@@ -195,7 +179,11 @@ def _hub(settings: Settings) -> Iterator[Finding]:
         yield from cuts.of_cuts(said, time.time_ns() // 1_000_000)
         return
     root = settings.home.root
-    if settings.home.hub_file.exists():
+    if settings.bootstrap:
+        # Nobody here watches over workers; what they wrote last is here all the same.
+        for one in standings(settings.home):
+            yield from of_partition(one["worker"], one, one["stage"], settings.home)
+    elif settings.home.hub_file.exists():
         yield Finding(
             what="stale lock",
             cause=f"{settings.home.hub_file} is there, but the supervisor that wrote "
@@ -231,42 +219,6 @@ def _keys(home: Home, catalogue: Catalogue | None) -> Iterator[Finding]:
         except HubError as error:
             command = stores.key_mend(error, home)
             yield Finding(what="keys", cause=str(error), command=command)
-
-
-def _certificates(home: Home, now: datetime, names: str = "*.pem") -> Iterator[Finding]:
-    ending: dict[str, int] = {}
-    early = ""
-    for path in sorted(home.pki.glob(names)):
-        try:
-            content = path.read_bytes()[:_PEM_BYTES_MAX]
-            loaded = x509.load_pem_x509_certificate(content)
-        except (OSError, ValueError):
-            yield Finding(
-                what="certificate",
-                cause=f"{path} is no certificate or cannot be read",
-                command=f"rm {path} && {RESTART}",
-            )
-            continue
-        ends, begins = loaded.not_valid_after_utc, loaded.not_valid_before_utc
-        if ends - now < CERTIFICATE_DAYS_MIN:
-            ending[path.stem] = (ends - now).days
-        if begins > now:
-            early = early or f"{path.stem} begins at {begins:%Y-%m-%d %H:%M}"
-    if early:
-        yield Finding(
-            what="clock",
-            cause=f"it is {now:%Y-%m-%d %H:%M} by this machine's clock, and the "
-            f"certificate of {early}: nobody will talk to it",
-            command="timedatectl set-ntp true",
-        )
-    if ending:
-        first, days = min(ending.items(), key=lambda one: one[1])
-        yield Finding(
-            what="certificate",
-            cause=f"{len(ending)} certificates end within 30 days; that of {first} "
-            f"in {days}",
-            command=RESTART,
-        )
 
 
 def _spools(home: Home, names: str = "*.sqlite") -> Iterator[Finding]:

@@ -1,15 +1,20 @@
-"""``kerwen status``: processes, positions, lag and addresses."""
+"""``kerwen status``: what is wrong; processes, positions, lag and addresses."""
 
 from __future__ import annotations
 
 import argparse
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from hub.cli import cuts, findings, late
+from rich.text import Text
+
+from hub.cli import board, cuts, findings, late
+from hub.cli.kinds import worst_first
 from hub.cli.output import Output
 from hub.core.errors import HubError, MachineError, UsageError
 from hub.edge.files import read_catalogue
@@ -17,8 +22,6 @@ from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import daemon
 
 _WATCH_SECONDS = 1.0
-_SHOWN = 8
-"""Findings above the table; more do not fit on a screen with it."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,52 +38,81 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Show it; 1 when something is wrong."""
     settings = from_environment()
     if not args.watch:
-        return _show(settings, out, partitions=args.partitions)
+        content = _look(settings)
+        _show(content, out, partitions=args.partitions)
+        out.result(content)
+        return 1 if content["findings"] else 0
     if out.as_json:
         raise UsageError("--watch never ends and --json is one object: leave one out")
     code = 0
     with suppress(KeyboardInterrupt):
         while True:
-            # What is gone is worth watching too: it may come back.
-            try:
-                code = _show(settings, out, partitions=args.partitions, clear=True)
-            except MachineError as error:
-                out.console.clear()
-                out.say(str(error))
-                code = 3
+            code = _watch(settings, out, partitions=args.partitions)
             time.sleep(_WATCH_SECONDS)
     return code
 
 
-def _show(
-    settings: Settings, out: Output, *, partitions: bool, clear: bool = False
-) -> int:
-    said = daemon.status(settings)
+def _watch(settings: Settings, out: Output, *, partitions: bool) -> int:
+    """Look once and paint it; 1 when something is wrong, 3 where nothing runs."""
+    code, content = 3, None
+    try:
+        content = _look(settings)
+        code = 1 if content["findings"] else 0
+    except MachineError as error:  # what is gone may come back
+        text = str(error)
+    with out.console.capture() as painted:
+        if content is None:
+            out.say(text)
+        else:
+            _show(content, out, partitions=partitions, watched=True)
+    board.repaint(out.console, painted.get())
+    return code
+
+
+def _look(settings: Settings) -> dict[str, Any]:
+    """Everything that is shown; also the object of ``--json``."""
+    # Both may wait, for a process that hangs and for a second look at quiet rows.
+    with ThreadPoolExecutor(1) as pool:
+        rows = pool.submit(lambda: [*_late(settings)])
+        said = daemon.status(settings)
+        behind = rows.result()
     if said is None:
         root = settings.home.root
         raise MachineError(f"no hub runs in {root}: start one with `kerwen up`")
     content = content_of(said, settings.home)
     now_ms = time.time_ns() // 1_000_000
     content["cuts"] = cuts.lines(said, now_ms)
-    content["findings"] += [asdict(one) for one in cuts.of_cuts(said, now_ms)]
-    content["findings"] += _late(settings)
-    if clear:
-        out.console.clear()
-    _headline(content, out)
+    found = [*_findings(content), *cuts.of_cuts(said, now_ms), *behind]
+    content["findings"] = [asdict(one) for one in worst_first(found)]
+    return content
+
+
+def _findings(content: Mapping[str, Any]) -> list[findings.Finding]:
+    return [findings.Finding(**one) for one in content["findings"]]
+
+
+def _show(
+    content: Mapping[str, Any],
+    out: Output,
+    *,
+    partitions: bool,
+    watched: bool = False,
+) -> None:
+    if out.as_json:
+        return
+    _headline(content, out, watched=watched)
     _tables(content, out, partitions=partitions)
-    out.result(content)
-    return 1 if content["findings"] else 0
+    _footer(content, out)
 
 
-def _late(settings: Settings) -> list[dict[str, Any]]:
+def _late(settings: Settings) -> Iterator[findings.Finding]:
     """What is late; nothing without a catalogue, which doctor looks at."""
     try:
         catalogue = read_catalogue(settings.catalogue)
     except HubError:
-        return []
-    found = [*late.of_rows(settings.home, catalogue)]
-    found += late.of_spools(settings.home, catalogue)
-    return [asdict(one) for one in found]
+        return
+    yield from late.of_rows(settings.home, catalogue)
+    yield from late.of_spools(settings.home, catalogue)
 
 
 def content_of(said: Mapping[str, Any], home: Home) -> dict[str, Any]:
@@ -133,21 +165,18 @@ def _process(process: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _headline(content: Mapping[str, Any], out: Output) -> None:
+def _headline(
+    content: Mapping[str, Any], out: Output, *, watched: bool = False
+) -> None:
     """What is wrong, before anything else: who looks has ten seconds."""
-    if out.as_json:
-        return
-    wrong = [findings.Finding(**one) for one in content["findings"]]
-    if not wrong:
-        out.console.print("nothing is wrong", style="bold green")
-        return
-    number = "one thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
-    out.console.print(f"{number} wrong", style="bold red")
-    for one in wrong[:_SHOWN]:
-        out.say(one.text())
-    if len(wrong) > _SHOWN:
-        out.say(f"and {len(wrong) - _SHOWN} more: kerwen doctor")
-    out.say("")
+    wrong = _findings(content)
+    title = board.headline(wrong)
+    if watched:
+        title = Text(f"{board.clock(datetime.now().astimezone())}  ") + title
+    for line in (title, *board.lines(wrong, out.console.width)):
+        out.console.print(line, soft_wrap=True)
+    if wrong:
+        out.say("" if watched else "everything about each of them: kerwen doctor\n")
 
 
 def _tables(content: Mapping[str, Any], out: Output, *, partitions: bool) -> None:
@@ -171,14 +200,15 @@ def _tables(content: Mapping[str, Any], out: Output, *, partitions: bool) -> Non
     )
     if partitions:
         _partitions(processes, out)
-    if out.as_json:
-        return
+
+
+def _footer(content: Mapping[str, Any], out: Output) -> None:
     for cut in content.get("cuts", ()):
         out.say(
             f"cut      {cut['period']} {cut['vintage']} ({cut['marker']}) waits for "
             f"{cut['seconds']} s for {', '.join(cut['sources'])}"
         )
-    for one in _rebuilds(processes):
+    for one in _rebuilds(content["processes"]):
         out.say(f"rebuild  {one}")
     addresses = content["addresses"]
     out.say(f"brokers  {addresses['bootstrap'] or '-'}")

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from hub.cli.findings import RESTART, Finding
 from hub.core.errors import HubError
-from hub.edge import checkpoints, keyring, passes, rotation
+from hub.edge import checkpoints, keyring, passes, pkcs11, rotation
 from hub.edge.keyfiles import read_pem
 from hub.edge.settings import Home, Settings
 
@@ -37,6 +37,7 @@ def of_stores(settings: Settings) -> Iterator[Finding]:
     yield from of_authority(settings.home)
     yield from of_halves(settings.home)
     yield from of_passes(settings.home)
+    yield from of_token(settings.home)
     yield from of_rotation(settings)
     if (settings.home.bundles / ".marker").exists():
         yield Finding(
@@ -121,6 +122,21 @@ def of_passes(home: Home) -> Iterator[Finding]:
             yield Finding(
                 what="access file", cause=str(error), command=restoring(path, home)
             )
+
+
+def of_token(home: Home) -> Iterator[Finding]:
+    """Signing keys in a token that is not set up, away or blocked; it is not used."""
+    kept = sorted(home.keys.glob(f"*/*{pkcs11.ENDING}"))
+    if not kept:
+        return
+    try:
+        pkcs11.present(pkcs11.configured())
+    except HubError as error:
+        yield Finding(
+            what="token away",
+            cause=f"{kept[0].stem} and {len(kept) - 1} more sign in a token: {error}",
+            command="env | grep KERWEN_PKCS11  # docs/keys.md, Tokens",
+        )
 
 
 def of_rotation(settings: Settings) -> Iterator[Finding]:

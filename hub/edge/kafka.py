@@ -168,6 +168,26 @@ def _reach(brokers: list[str]) -> None:
     raise RetriableError(f"brokers at {','.join(brokers)} do not answer")
 
 
+def answers(home: Home, principal: str, address: str, seconds: float) -> bool:
+    """Whether a broker speaks with us: one that hangs is connected to all the same.
+
+    Without a certificate it is only connected to.
+    """
+    host, _, port = address.strip().rpartition(":")
+    name = host.strip("[]")
+    try:
+        tls = context(home, principal)
+    except MachineError:
+        tls = None
+    try:
+        with socket.create_connection((name, int(port)), seconds) as plain:
+            if tls is not None:
+                tls.wrap_socket(plain, server_hostname=name).close()
+            return True
+    except (OSError, ValueError):
+        return False
+
+
 @contextmanager
 def _broker_errors(settings: Settings) -> Iterator[None]:
     try:

@@ -81,6 +81,11 @@ class Kept:
         return self._child.pid if self._child and self._child.code is None else None
 
     @property
+    def failures(self) -> int:
+        """How often in a row it ended soon after its start."""
+        return self._backoff.failures
+
+    @property
     def address(self) -> str:
         """Where it answers."""
         return f"{ports.HOST}:{self.port}"

@@ -124,6 +124,7 @@ def _process(one: Kept) -> dict[str, Any]:
         "address": one.address,
         "log": str(one.log),
         "restarts": one.restarts,
+        "failures": one.failures,
         "exit_code": one.exit_code,
     }
 

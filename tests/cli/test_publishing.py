@@ -98,10 +98,11 @@ def test_files_to_be_mended_are_counted(settings: Settings, tmp_path: Path) -> N
     )
     folders = [str(tmp_path / "in"), str(tmp_path / "gone")]
     say(settings, metrics=server.port, folders=folders)
-    causes = [cause for _, cause in found(settings)]
+    kinds, causes = zip(*found(settings), strict=True)
     server.close()
     held.close()
 
+    assert kinds == ("files", "folder")
     assert causes[0].startswith("2 files wait in ")
     assert "gone is watched, and is not there" in causes[1]
 

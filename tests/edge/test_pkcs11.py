@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pkcs11 as library
@@ -18,10 +17,9 @@ from hub.edge import custodians, keylocks, keyring, pkcs11, publickeys, staging
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home
 from hub.edge.staging import Item
+from tests.edge import softhsm
 
 NOW_MS = 1_794_700_000_000
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"
-PIN = "41977"
 CONTROL = Item(
     kind="control",
     key_id="control-2026-11b",
@@ -35,30 +33,15 @@ CONTROL = Item(
 def token(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SoftHSM token called kerwen; the folder it lies in."""
     room = tmp_path_factory.mktemp("token")
-    (room / "tokens").mkdir()
-    (room / "softhsm.conf").write_text(f"directories.tokendir = {room}/tokens\n")
-    (room / "pin").write_text(f"{PIN}\n")
-    (room / "pin").chmod(0o600)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(room / "softhsm.conf"))
-        subprocess.run(
-            [
-                *("softhsm2-util", "--init-token", "--free", "--label", "kerwen"),
-                *("--so-pin", "87654321", "--pin", PIN),
-            ],
-            check=True,
-            capture_output=True,
-        )
+    softhsm.initialise(room)
     return room
 
 
 @pytest.fixture(autouse=True)
 def environment(token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an operator sets."""
-    monkeypatch.setenv("SOFTHSM2_CONF", str(token / "softhsm.conf"))
-    monkeypatch.setenv(pkcs11.MODULE, MODULE)
-    monkeypatch.setenv(pkcs11.TOKEN, "kerwen")
-    monkeypatch.setenv(pkcs11.PIN_FILE, str(token / "pin"))
+    for name, value in softhsm.environment(token).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

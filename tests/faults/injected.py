@@ -7,13 +7,14 @@ import json
 import shutil
 from collections.abc import Callable
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     PrivateFormat,
 )
 
-from hub.edge import rotation
+from hub.edge import passes, rotation
 from hub.edge.files import read_catalogue
 from hub.edge.keyfiles import SECRETS, read_pem, write_pem
 from hub.edge.settings import Home
@@ -95,6 +96,13 @@ def over(at: Case) -> None:
     _reissued(at, dt.timedelta(days=-398))
 
 
+def taken_back(at: Case) -> None:
+    """A certificate that was revoked and never replaced."""
+    found = x509.load_pem_x509_certificate((at.root / "pki" / "iom.pem").read_bytes())
+    serial = f"{found.serial_number:x}"
+    passes.revoke(Home(root=at.root), now_ms=1, reason="lost", certificate=serial)
+
+
 def early(at: Case) -> None:
     """This machine's clock is a year behind: a certificate lies in the future."""
     _reissued(at, dt.timedelta(days=365))
@@ -162,7 +170,8 @@ MENDED: dict[str, tuple[Inject, str]] = {
     "a stage's folder is missing": (gone("keys/dedupe"), "keys"),
     "the registry is damaged": (written("keys/registry.json", b"[]"), "keys"),
     "a rotation's file is damaged": (written("keys/rotation.json", b"?"), "rotation"),
-    "certificate over": (over, "certificate"),
+    "certificate over": (over, "certificate ended"),
+    "certificate revoked": (taken_back, "certificate revoked"),
     "certificate damaged": (written("pki/mot.pem", b"no"), "certificate"),
     "certificate of another authority": (foreign, "certificate foreign"),
     "certificate of another name": (swapped, "certificate foreign"),

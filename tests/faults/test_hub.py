@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,19 +13,26 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from hub.cli import brokers
+from hub.cli import asking, brokers, certificates
+from hub.cli.bundles import standings
+from hub.cli.findings import RESTART
 from hub.core.access import Acl
-from hub.edge import acls, bundles, control, kafka, trail
+from hub.core.log import Send
+from hub.core.topics import TRAIL
+from hub.edge import acls, bundles, control, kafka, passes, trail
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings
+from hub.edge.state import folder_name
 from hub.embedded.plan import Plan
 from hub.embedded.supervisor import Supervisor
+from tests.faults import injected
+from tests.faults.brittle.intake import POISON
 from tests.faults.world import Case, at, tiny
 
 pytestmark = pytest.mark.e2e
 
-IDLE = {"late"}
-"""Dedupe does not run here, so what intake hands on waits."""
+IDLE = {"late", "stage missing"}
+"""Only intake runs here, so what it hands on waits."""
 
 SPARE = "statements.mot"
 INPUT = "ministry.mot.rail_journey"
@@ -36,9 +45,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
     root = tmp_path_factory.mktemp("faults")
     folder = tiny(root / "catalogue")
     settings = Settings(home=Home(root=root / "home"), catalogue=folder)
-    plan = Plan(workers={"intake": 1}, quick=True)
-    with Supervisor(settings, plan) as made:
-        yield made
+    plan = Plan(workers={"intake": 1}, module="brittle.{stage}", quick=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        with Supervisor(settings, plan) as made:
+            yield made
 
 
 @pytest.fixture
@@ -156,6 +167,40 @@ def log_without_head(hub: Supervisor, one: Case) -> None:
         client.delete_records({place: 1})
 
 
+def ended(hub: Supervisor, one: Case) -> None:
+    """A member's certificate ended, and nobody had looked."""
+    del hub
+    injected.over(one)
+
+
+def revoked(hub: Supervisor, one: Case) -> None:
+    """A ministry's certificate was revoked, and it got no other."""
+    serial = certificates.of(one.settings.home, "mot").serial
+    passes.revoke(hub.home, now_ms=1, reason="lost", certificate=serial)
+
+
+def poisoned(hub: Supervisor, one: Case) -> None:
+    """A message that ends whoever reads it; told after the third time."""
+    with kafka.producer(hub.settings, "mot") as client:
+        deadly = Send(topic=INPUT, partition=0, key=None, value=POISON)
+        kafka.send_all(client, [deadly])
+    assert soon(lambda: any(at["poison"] >= 0 for at in standings(hub.home)), 120)
+    parts = {
+        part["partition"]: part["condition"]
+        for part in one.run("status")[1]["processes"][1]["partitions"]
+    }
+    assert parts.pop(0) == "stopped"
+    assert {*parts.values()} == {"running"}
+
+
+def damaged(hub: Supervisor, one: Case) -> None:
+    """A disk lost what holds a state together; its worker begins again."""
+    folder = hub.home.state / "intake" / folder_name(INPUT, 1)
+    (folder / "CURRENT").write_bytes(b"\0\n")
+    hub.kept[0].signal(signal.SIGKILL)
+    assert soon(lambda: "state damaged" in one.doctor(), 120)
+
+
 FAULTS: dict[str, tuple[Inject, str]] = {
     "topic missing": (no_topic, "topic missing"),
     "retention changed": (kept_shorter, "topic settings"),
@@ -166,6 +211,10 @@ FAULTS: dict[str, tuple[Inject, str]] = {
     "marker not in every log": (half_a_marker, "cut broke off"),
     "agreement not in force": (not_in_force, "not in force"),
     "log without its head": (log_without_head, "log reach"),
+    "certificate of a member ended": (ended, "certificate ended"),
+    "certificate of a ministry revoked": (revoked, "certificate revoked"),
+    "poisoned message": (poisoned, "message poisoned"),
+    "state damaged": (damaged, "state damaged"),
 }
 
 
@@ -181,6 +230,73 @@ def test_a_fault_is_called_by_name_and_mended(
 
     obey(hub, one, found[what])
 
+    assert soon(lambda: set(one.doctor()) <= IDLE), one.doctor()
+
+
+def test_a_topic_made_again_is_called_by_name(hub: Supervisor, one: Case) -> None:
+    """While its worker runs; only its files mend it, or a state that begins anew."""
+    with kafka.admin(hub.settings) as client:
+        client.delete_topics([INPUT])
+    time.sleep(1)
+    one.obey("kerwen topics apply")
+    assert soon(lambda: "docs/recovery.md" in one.doctor().get("log replaced", ""))
+
+    def told() -> bool:
+        found = one.run("status")[1]["findings"]
+        causes = [f["cause"] for f in found if f["what"] == "log replaced"]
+        return bool(causes) and all("re-created" in cause for cause in causes)
+
+    worker = hub.kept[0]
+    worker.signal(signal.SIGKILL)
+    assert soon(told, 90)
+    worker.signal(signal.SIGSTOP)
+    for part in (hub.home.state, one.settings.shelves):
+        for folder in (part / "intake").glob(f"{INPUT}-*"):
+            shutil.rmtree(folder)
+    worker.signal(signal.SIGKILL)
+    assert soon(lambda: set(one.doctor()) <= IDLE), one.doctor()
+
+
+def test_a_trail_that_was_touched_is_called_by_name(hub: Supervisor, one: Case) -> None:
+    """What cannot be mended is shown; a new trail begins with what was found."""
+    with kafka.producer(hub.settings, "admin") as client:
+        forged = Send(topic=TRAIL, partition=0, key=None, value=b"nothing happened")
+        kafka.send_all(client, [forged])
+
+    assert one.doctor()["trail touched"] == "kerwen log verify"
+    code, said = one.run("log", "verify")
+    assert (code, said["verified"]) == (1, False)
+
+    obey(hub, one, f"kafka-topics.sh --delete --topic {TRAIL} && kerwen topics apply")
+    assert soon(lambda: set(one.doctor()) <= IDLE), one.doctor()
+
+
+def test_stages_without_a_worker_are_called_by_name(one: Case) -> None:
+    """By the hub and by the brokers, and told once."""
+    _, said = one.run("doctor")
+    causes = [f["cause"] for f in said["findings"] if f["what"] == "stage missing"]
+    assert [cause.split()[3] for cause in causes] == ["dedupe", "aggregate", "release"]
+
+
+def test_a_broker_that_hangs_is_called_by_name(
+    hub: Supervisor, one: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It accepts every connection, so nobody may wait for its word."""
+    monkeypatch.setattr(asking, "REACH_SECONDS", 1.0)
+    pid = hub.broker.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        asked = asking.ask(one.settings)
+        took = time.monotonic() - began
+        found = one.doctor()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    assert asked == asking.Asked(findings=())
+    assert took < 10
+    assert found["broker silent"] == RESTART
     assert soon(lambda: set(one.doctor()) <= IDLE), one.doctor()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from hub.cli import asking
 from hub.cli.main import main
 from hub.core.bundle import Bundle
 from hub.edge import archive, bundles, checkpoints, keyring, passes
@@ -126,6 +127,9 @@ def at(
 ) -> Case:
     """The command in a home; `root` holds its archive."""
     monkeypatch.delenv("KERWEN_BOOTSTRAP", raising=False)
+    # Other tests run at the same time; how fast doctor is, is tested elsewhere.
+    monkeypatch.setattr(asking, "LOOK_SECONDS", 60.0)
+    monkeypatch.setattr(asking, "REACH_SECONDS", 10.0)
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
 

@@ -1,0 +1,94 @@
+"""Every kind of finding there is, worst first: ``status`` and ``doctor`` agree on it.
+
+Rules:
+
+- What explains others stands before them: mended first, it may take them along.
+- Three grades: *stops* (something does not move, or cannot be trusted), *waits* (it
+  moves and somebody is late), *soon* (nothing is lost yet).
+- docs/faults.md says of each what it means and where it is tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hub.cli.findings import Finding
+
+STOPS = (
+    "trail touched",
+    "disk",
+    "catalogue",
+    "java",
+    "broker down",
+    "broker silent",
+    "broker version",
+    "no hub",
+    "stale lock",
+    "starting",
+    "authority missing",
+    "keys",
+    "key foreign",
+    "token away",
+    "certificate ended",
+    "certificate revoked",
+    "certificate foreign",
+    "certificate",
+    "access file",
+    "clock",
+    "no bundle",
+    "bundle damaged",
+    "bundles",
+    "topic missing",
+    "log replaced",
+    "log not begun",
+    "message poisoned",
+    "state damaged",
+    "partition stopped",
+    "bundle missing",
+    "stage missing",
+    "worker down",
+    "worker restarts",
+    "worker not ready",
+    "partition unread",
+    "permission missing",
+    "permission added",
+    "service",
+)
+WAITS = (
+    "gap open",
+    "cut void",
+    "cut broke off",
+    "cut waits",
+    "cut under way",
+    "sources wait",
+    "bundle not in force",
+    "spool unreadable",
+    "no receipt",
+    "late",
+    "spool",
+    "rows to mend",
+    "folder",
+    "files",
+    "tokens",
+    "adapter",
+)
+SOON = (
+    "partitions",
+    "topic settings",
+    "checkpoint damaged",
+    "log reach",
+    "rotation",
+    "rotation unfinished",
+    "not in force",
+    "agreement ended",
+    "certificate ends",
+    "agreement ends",
+    "looks too long",
+)
+KINDS = (*STOPS, *WAITS, *SOON)
+_RANK = {name: rank for rank, name in enumerate(KINDS)}
+
+
+def worst_first(found: Iterable[Finding]) -> list[Finding]:
+    """Findings by their kinds' rank, none twice; otherwise as they were found."""
+    return sorted(dict.fromkeys(found), key=lambda one: _RANK.get(one.what, 0))

@@ -1,0 +1,43 @@
+"""A token in software: SoftHSM, with one token called kerwen."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hub.edge import pkcs11
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+LABEL = "kerwen"
+PIN = "41977"
+CONFIGURATION = "SOFTHSM2_CONF"
+
+
+def initialise(room: Path) -> None:
+    """Make the token below a folder."""
+    (room / "tokens").mkdir()
+    (room / "softhsm.conf").write_text(f"directories.tokendir = {room}/tokens\n")
+    (room / "pin").write_text(f"{PIN}\n")
+    (room / "pin").chmod(0o600)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CONFIGURATION, str(room / "softhsm.conf"))
+        subprocess.run(
+            [
+                *("softhsm2-util", "--init-token", "--free", "--label", LABEL),
+                *("--so-pin", "87654321", "--pin", PIN),
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+
+def environment(room: Path) -> dict[str, str]:
+    """What an operator sets."""
+    return {
+        CONFIGURATION: str(room / "softhsm.conf"),
+        pkcs11.MODULE: MODULE,
+        pkcs11.TOKEN: LABEL,
+        pkcs11.PIN_FILE: str(room / "pin"),
+    }
