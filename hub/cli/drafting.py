@@ -90,12 +90,12 @@ def draft(
 
 def approve(desk: Desk, marker: str, member: str, reason: str, timeout: float) -> int:
     """Sign a draft and let it out."""
-    wanted = desk.catalogue.calendar.approval
     if not reason.strip():
         raise UsageError("approve: say with --reason what was looked at")
+    notice = notices.named(desk.settings, marker)
+    wanted = _asked(desk, notice)
     if member != wanted:
         raise InvalidError(f"--member {member}: the calendar asks for {wanted!r}")
-    notice = notices.named(desk.settings, marker)
     if drafts.digest(notice.manifests) != notice.digest:
         raise InvalidError("the draft is not what its digest says; make it again")
     key = keyring.ministry(desk.settings.home.root, member).sign
@@ -151,6 +151,17 @@ def utility(
         f"{len(found)} tables; women are hidden more often than men in {hidden}",
     )
     return 0
+
+
+def _asked(desk: Desk, notice: Notice) -> str:
+    """Whose word a draft waits for: as the calendar said when it was cut."""
+    cut_under = {observation.decode(one).catalogue for one in notice.manifests}
+    library = enacting.library(desk.settings)
+    for name in reversed(library.held()):
+        catalogue = library.get(name).catalogue
+        if catalogue.digest in cut_under:
+            return catalogue.calendar.approval
+    return desk.catalogue.calendar.approval
 
 
 def _awaited(

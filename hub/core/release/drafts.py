@@ -7,6 +7,10 @@ Rules (docs/disclosure.md, "Approval"):
 - An approval is a signature of that member over what was seen: marker, and digest of
   every manifest. It stands in a bundle, so release learns it from the log and the same
   log gives the same bytes.
+- Whose word is needed is what the draft's own bundle says. Whether a key was that
+  member's is judged by the bundle that brought the approval. A key that is revoked
+  later takes back nothing that was said before, so cells that are made anew years
+  later let out the same; one that was revoked before says nothing.
 - What goes out is what was seen. If something was published meanwhile that the figures
   would have to agree with, they are others: refused, and a new draft is needed.
 - A newer draft of the same period, letter and tables takes the place of an older one.
@@ -26,9 +30,10 @@ import ormsgpack
 from cryptography.exceptions import InvalidSignature
 
 from hub.core import observation
-from hub.core.bundle import NONE, Bundle
+from hub.core.bundle import NONE, Bundle, Bundles
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import EnvelopeError
+from hub.core.keys import KeyRegistry
 from hub.core.messages import SIGNATURE_NONE, Close, Notice
 from hub.core.observation import Vintage
 from hub.core.release import collect
@@ -85,10 +90,23 @@ def drop(overlay: Overlay, marker: bytes) -> None:
     collect.finish(overlay, marker)
 
 
-def approval(bundle: Bundle, marker: bytes, seen: bytes) -> Approval | None:
-    """The approval of what was seen that holds under a bundle; None: not yet."""
-    for one in bundle.skips.approved:
-        if (one.marker, one.digest) == (marker, seen) and _holds(bundle, one):
+def approval(
+    bundles: Bundles, newest: bytes, waiting: Waiting, seen: bytes
+) -> Approval | None:
+    """The approval of what was seen that holds; None: not yet.
+
+    Args:
+        bundles: The chain, as far as it is held.
+        newest: Of the bundles that were met; it names every approval.
+        waiting: The draft.
+        seen: Its digest.
+    """
+    last = bundles.get(newest)
+    member = approver(bundles.get(waiting.config).catalogue)
+    for one in last.skips.approved:
+        if (one.marker, one.digest) != (waiting.close.marker, seen):
+            continue
+        if _holds(_brought(bundles, last, one).registry, member, one):
             return one
     return None
 
@@ -142,10 +160,20 @@ def _replaces(
     return same and {*mine} >= {*other}
 
 
-def _holds(bundle: Bundle, one: Approval) -> bool:
-    member = approver(bundle.catalogue)
+def _brought(bundles: Bundles, last: Bundle, one: Approval) -> Bundle:
+    """The oldest bundle held that has an approval: what was added stays."""
+    held = set(bundles.held())
+    while last.previous in held:
+        before = bundles.get(last.previous)
+        if one not in before.skips.approved:
+            break
+        last = before
+    return last
+
+
+def _holds(registry: KeyRegistry, member: str, one: Approval) -> bool:
     try:
-        key = bundle.registry.signer(one.key_id, member)
+        key = registry.signer(one.key_id, member)
         key.verify(one.signature, signed_bytes(one.marker, one.digest))
     except (EnvelopeError, InvalidSignature):
         return False

@@ -146,9 +146,9 @@ class Release:
         bundle is in force from the beginning of their log.
         """
         sends: list[Send] = []
-        bundle = self._bundles.get(drafts.newest(overlay))
+        newest = drafts.newest(overlay)
         for waiting, seen in list(drafts.waiting_ones(overlay)):
-            word = drafts.approval(bundle, waiting.close.marker, seen)
+            word = drafts.approval(self._bundles, newest, waiting, seen)
             if word is not None:
                 office = self._offices.of(waiting.config)
                 at_ms = word.created_ms

@@ -73,6 +73,8 @@ def path(
     approvals: list[Approval],
     *between: Message | Ending,
     kind: Callable[[list[Bundle]], Held] = Later,
+    then: Callable[[Bundle], Bundle] = lambda after: after,
+    met: bool = False,
 ) -> tuple[list[Send], bytes]:
     """What release sends of a draft and its approvals, and what was seen of it.
 
@@ -80,18 +82,24 @@ def path(
         approvals: In the second bundle, which the last marker brings.
         between: What comes after the draft.
         kind: How aggregate holds the bundles.
+        then: Makes the bundle that the last marker brings from that second one.
+        met: Whether a marker before it brings the second one.
     """
     after = BEFORE.successor(CAREFUL, registry(), Skips(approved=tuple(approvals)))
-    bundles = Held([BEFORE, after])
+    newest = then(after)
+    bundles = Held([BEFORE, after, newest])
     stage = Release(bundles, cells_key=CELLS_KEY, secret=b"s" * 32, signer=cuts.SIGNER)
     mark = close("z", tables=("VOL",), vintage="F", created_ms=6_000)
-    last = ending(mark, after)
-    steps = [YEAR, ending(FIRST, BEFORE), *between, last]
+    last = ending(mark, newest)
+    early = close("y", tables=("VOL",), vintage="R", created_ms=5_500)
+    more = [ending(early, after)] if met else []
+    steps = [YEAR, ending(FIRST, BEFORE), *between, *more, last]
     plain = [
         cuts.Apart(mobility=one, none=one) if isinstance(one, Ending) else one
         for one in steps
     ]
-    _, results = cuts.step(stage, cuts.cells_log(plain, kind([BEFORE, after])))
+    chain = kind([BEFORE, after, newest])
+    _, results = cuts.step(stage, cuts.cells_log(plain, chain))
     sends = sent(results)
     return sends, notices(sends)[0].digest
 
@@ -157,6 +165,57 @@ def test_a_word_counts_only_from_whom_it_is_asked_and_about_what_was_seen() -> N
 
     assert not manifests(sends)
     assert {one.kind for one in notices(sends)} == {"draft"}
+
+
+def revoked(after: Bundle) -> Bundle:
+    """What follows a bundle when the key that gave the word is revoked."""
+    keys = dict(after.registry.keys)
+    keys["word"] = replace(keys["word"], status="revoked")
+    return after.successor(after.catalogue, KeyRegistry(keys=keys), after.skips)
+
+
+def test_a_key_that_is_revoked_after_its_word_takes_nothing_back() -> None:
+    """Let out before, met together, or worked out anew years later: one release."""
+    _, seen = silent()
+    word = [approval(seen, KEY, "word")]
+    live, _ = path(word)
+    mine = [one for one in manifests(live) if one.marker == FIRST.marker]
+    assert mine
+
+    for kind, met in ((Later, True), (Later, False), (Held, False)):
+        sends, _ = path(word, kind=kind, then=revoked, met=met)
+        found = [one for one in manifests(sends) if one.marker == FIRST.marker]
+        assert found == mine
+
+
+def test_a_key_that_was_revoked_before_says_nothing() -> None:
+    """Its word is in a bundle that knows of the revocation already."""
+    _, seen = silent()
+    word = Skips(approved=(approval(seen, KEY, "word"),))
+
+    def then(after: Bundle) -> Bundle:
+        gone = revoked(after)
+        return gone.successor(CAREFUL, gone.registry, word)
+
+    sends, _ = path([], then=then)
+
+    assert not manifests(sends)
+
+
+def test_whose_word_is_needed_is_what_the_draft_was_cut_under() -> None:
+    """A newer calendar that names another member asks nothing of an older draft."""
+    _, seen = silent()
+    dates = replace(DATES, approval="mef")
+    other = replace(CAREFUL, calendar=dates, digest=b"\2" * 32)
+
+    def named(words: list[Approval]) -> set[bytes]:
+        sends, _ = path(
+            words, then=lambda after: after.successor(other, registry(), after.skips)
+        )
+        return {one.marker for one in manifests(sends)}
+
+    assert named([approval(seen, KEY, "word")]) == {FIRST.marker}
+    assert named([approval(seen, OTHER, "other")]) == set()
 
 
 def test_a_newer_draft_takes_the_place_of_an_older_one() -> None:
