@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="key: make a recovery key, to be kept elsewhere; make: an archive",
     )
     parser.add_argument("--output", type=Path, required=True, help="which file")
-    parser.add_argument("--to", type=Path, help="make: the recovery key's public half")
+    parser.add_argument("--to", type=Path, help="make: the recovery key's .pub")
     parser.add_argument(
         "--checkpoints", action="store_true", help="make: copies of states as well"
     )
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         )
         return 0
     if args.to is None:
-        raise UsageError("backup make needs --to: the public half of a recovery key")
+        raise UsageError("backup make needs --to: the .pub of a recovery key")
     settings = from_environment()
     began = time.monotonic()
     about = note(settings, logs=args.logs)

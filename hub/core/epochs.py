@@ -63,6 +63,12 @@ def following(stem: str, taken: Collection[str], now_ms: int) -> str:
     return f"{stem}-{last[0]}{letter}"
 
 
+def is_of(key_id: str, stem: str) -> bool:
+    """Whether an id is one that :func:`following` gives to keys called `stem`."""
+    found = _ID.fullmatch(key_id)
+    return found is not None and found["stem"] == stem and began_ms(key_id) > 0
+
+
 def began_ms(key_id: str) -> int:
     """Begin of the month that a key's id names; 0 if it names none."""
     found = _ID.fullmatch(key_id)

@@ -3,7 +3,10 @@
 Rules (docs/recovery.md):
 
 - Only the holder of the recovery key opens it; the machine that writes it has the
-  public half alone. The data key is wrapped for it (HPKE, as in envelopes).
+  writing half alone. The data key is wrapped for it (HPKE, as in envelopes).
+- Only a holder of the writing half can have made what opens: a word of 32 bytes, in
+  both halves and nowhere else, is bound into the wrapping. Who can put a file in the
+  place of an archive can forge none; who has the writing half can read none.
 - A tar stream in sealed chunks of a megabyte. Each chunk's nonce is its number, and the
   last one is marked, so a chunk that was changed, moved or cut off is refused.
 - Files appear whole; what is there is not overwritten unless it was named.
@@ -23,6 +26,7 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,7 +35,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub.core.envelope.format import SUITE_XWING
 from hub.core.envelope.recipients import PrivateKey, PublicKey, generate, unwrap, wrap
-from hub.core.errors import InvalidError, MachineError
+from hub.core.errors import EnvelopeError, InvalidError, MachineError
+from hub.core.reasons import Reason
 from hub.edge.keyfiles import read_text, refuse_shared, write_file
 
 MAGIC = b"kerwen backup v1\n"
@@ -46,32 +51,58 @@ _LAST = 1 << 95
 Entropy = Callable[[int], bytes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """The half of a recovery key that archives are written with.
+
+    Attributes:
+        word: Known to both halves; empty in keys of before, which prove no writer.
+    """
+
+    public: PublicKey
+    word: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """A recovery key."""
+
+    private: PrivateKey
+    word: bytes = field(default=b"", repr=False)
+
+    @property
+    def writing(self) -> Writing:
+        """Its half for the machine that writes."""
+        return Writing(public=self.private.public(), word=self.word)
+
+
 def make_key(path: Path, entropy: Entropy = os.urandom) -> Path:
-    """Make a recovery key and, beside it, its public half; where that is.
+    """Make a recovery key and, beside it, its writing half; where that is.
 
     Raises:
         InvalidError: There is a key already: what was sealed for it needs it.
     """
     if path.exists():
         raise InvalidError(f"{path} exists: archives may need it; name another file")
-    key = generate(SUITE_XWING, entropy)
-    seed = base64.b64encode(key.seed).decode()
-    write_file(path, json.dumps({"recovery": seed}).encode() + b"\n", 0o600)
+    key, word = generate(SUITE_XWING, entropy), entropy(KEY_SIZE)
     public = path.with_name(path.name + ".pub")
-    text = json.dumps({"recovery": base64.b64encode(key.public().raw).decode()})
-    write_file(public, text.encode() + b"\n", 0o644)
+    for target, half in ((path, key.seed), (public, key.public().raw)):
+        said = {"recovery": half, "word": word}
+        plain = {name: base64.b64encode(one).decode() for name, one in said.items()}
+        write_file(target, json.dumps(plain).encode() + b"\n", 0o600)
     return public
 
 
-def read_key(path: Path) -> PrivateKey:
+def read_key(path: Path) -> Recovery:
     """The recovery key in a file."""
-    refuse_shared(path)
-    return PrivateKey(suite=SUITE_XWING, seed=_field(path))
+    half, word = _halves(path)
+    return Recovery(private=PrivateKey(suite=SUITE_XWING, seed=half), word=word)
 
 
-def read_public(path: Path) -> PublicKey:
-    """The public half in a file."""
-    return PublicKey(suite=SUITE_XWING, raw=_field(path))
+def read_public(path: Path) -> Writing:
+    """The writing half in a file."""
+    half, word = _halves(path)
+    return Writing(public=PublicKey(suite=SUITE_XWING, raw=half), word=word)
 
 
 def write(
@@ -79,7 +110,7 @@ def write(
     root: Path,
     parts: Collection[Path],
     *,
-    to: PublicKey,
+    to: Writing,
     about: dict[str, Any],
     entropy: Entropy = os.urandom,
 ) -> int:
@@ -116,7 +147,7 @@ def write(
 
 
 def restore(
-    source: Path, root: Path, key: PrivateKey, only: Collection[str] = ()
+    source: Path, root: Path, key: Recovery, only: Collection[str] = ()
 ) -> tuple[dict[str, Any], list[str]]:
     """Open an archive into a home; what it says of itself, and the files.
 
@@ -129,7 +160,7 @@ def restore(
             empty home.
 
     Raises:
-        EnvelopeError: It was sealed for another key.
+        EnvelopeError: It was sealed for another key, or by somebody else.
         InvalidError: It was changed or cut off, or a file is in the way.
     """
     about: dict[str, Any] = {}
@@ -230,10 +261,10 @@ def _nonce(number: int, *, last: bool) -> bytes:
 class _Sealer(io.RawIOBase):
     """A file that seals what is written to it."""
 
-    def __init__(self, out: BinaryIO, to: PublicKey, entropy: Entropy) -> None:
+    def __init__(self, out: BinaryIO, to: Writing, entropy: Entropy) -> None:
         super().__init__()
         secret = entropy(KEY_SIZE)
-        encapsulation, wrapped = wrap(to, secret, _INFO)
+        encapsulation, wrapped = wrap(to.public, secret, _INFO + to.word)
         head = encapsulation + wrapped
         self._out = out
         self._seal = AESGCM(secret)
@@ -267,7 +298,7 @@ class _Sealer(io.RawIOBase):
 class _Opener(io.RawIOBase):
     """What a :class:`_Sealer` was given; InvalidError at the first wrong byte."""
 
-    def __init__(self, file: BinaryIO, key: PrivateKey, name: Path) -> None:
+    def __init__(self, file: BinaryIO, key: Recovery, name: Path) -> None:
         super().__init__()
         if file.read(len(MAGIC)) != MAGIC:
             raise InvalidError(f"{name} is no archive of `kerwen backup`")
@@ -275,7 +306,15 @@ class _Opener(io.RawIOBase):
         head = file.read(min(size, _HEAD_BYTES_MAX))
         wrapped = KEY_SIZE + _TAG_SIZE
         capsule, sealed = head[:-wrapped], head[-wrapped:]
-        self._open = AESGCM(unwrap(key, key.suite, capsule, sealed, _INFO))
+        private, info = key.private, _INFO + key.word
+        try:
+            secret = unwrap(private, private.suite, capsule, sealed, info)
+        except EnvelopeError as error:
+            raise EnvelopeError(
+                Reason.KEY,
+                f"{name} was not made for this recovery key, or not by its own home",
+            ) from error
+        self._open = AESGCM(secret)
         self._about = hashlib.sha256(MAGIC + head).digest()
         self._file, self._name = file, name
         self._next = file.read(CHUNK_BYTES + _TAG_SIZE)
@@ -305,8 +344,13 @@ class _Opener(io.RawIOBase):
         return len(taken)
 
 
-def _field(path: Path) -> bytes:
+def _halves(path: Path) -> tuple[bytes, bytes]:
+    """What a file of a recovery key holds: its half, and the word."""
+    text = read_text(path)
+    refuse_shared(path)
     try:
-        return base64.b64decode(json.loads(read_text(path))["recovery"], validate=True)
-    except (ValueError, KeyError, TypeError) as error:
+        said = json.loads(text)
+        half = base64.b64decode(said["recovery"], validate=True)
+        return half, base64.b64decode(said.get("word", ""), validate=True)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidError(f"{path} is no recovery key") from error

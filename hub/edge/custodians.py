@@ -28,13 +28,15 @@ from hub.core.envelope.format import SUITE_XWING
 from hub.core.envelope.recipients import PrivateKey
 from hub.core.errors import HubError, InvalidError, MachineError
 from hub.edge import vault
-from hub.edge.secretfiles import read_text, write_file
+from hub.edge.secretfiles import read_text, refuse_shared, write_file
 from hub.edge.vault import Entropy, Slot, Vault
 
 THRESHOLD = 2
 SHARES = 3
 LOCK = "custodians"
 FILE = "custody.json"
+WORD = "custody.word"
+"""File with what only this home and its custodians know; see :func:`backup_word`."""
 DEVELOPMENT = "development-shares"
 WARNING = "DEVELOPMENT SHARES: all on one disk, they protect nothing"
 UNLOCK = "two custodians unlock it with `kerwen keys unlock`"
@@ -170,6 +172,7 @@ def lock(
     )
     text = json.dumps(asdict(card), indent=1) + "\n"
     write_file(home / "keys" / FILE, text.encode(), 0o644)
+    write_word(home, custody)
 
 
 def unlock(folder: Path, custody: Custody) -> None:
@@ -242,6 +245,35 @@ def write_development(home: Path, custody: Custody, now_ms: int) -> None:
 def backup_key(custody: Custody) -> PrivateKey:
     """What opens backups of this custody."""
     return PrivateKey(suite=SUITE_XWING, seed=derive(custody.master, "backup"))
+
+
+def backup_word(custody: Custody) -> bytes:
+    """What a backup proves its maker by: a home under this custody, or its shares."""
+    return derive(custody.master, "backup word")
+
+
+def write_word(home: Path, custody: Custody) -> None:
+    """Let a home make backups that its custodians believe."""
+    write_file(home / "keys" / WORD, backup_word(custody).hex().encode(), 0o600)
+
+
+def read_word(home: Path) -> bytes:
+    """The word of this home.
+
+    Raises:
+        MachineError: It is not here.
+    """
+    path = home / "keys" / WORD
+    if not path.exists():
+        raise MachineError(
+            f"{path} is missing, by which a backup proves its maker: two custodians "
+            "bring it back with `kerwen keys unlock`"
+        )
+    refuse_shared(path)
+    try:
+        return bytes.fromhex(read_text(path))
+    except ValueError as error:
+        raise InvalidError(f"{path} is damaged: remove it") from error
 
 
 def derive(master: bytes, use: str) -> bytes:

@@ -5,7 +5,8 @@ Rules (docs/keys.md, "A ministry's own keys"):
 - A ministry that holds its keys makes new ones itself; only public halves travel.
 - An offer is signed by the key that the hub believes now, so no new trust is needed. A
   ministry that has lost it is onboarded again.
-- The hub registers an offer whole or not at all; never another key under a known id.
+- The hub registers an offer whole or not at all; never another key under a known id,
+  and never an id that could be somebody else's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 
+from hub.core import epochs
 from hub.core.errors import EnvelopeError, InvalidError
 from hub.core.keys import Key, KeyRegistry, SigningKey, read_registry
 from hub.edge.settings import Home
@@ -60,6 +62,11 @@ def accept(text: str, registry: KeyRegistry) -> list[Key]:
         keys = list(read_registry(json.dumps(said["keys"])).keys.values())
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidError("the offer is damaged: have it sent again") from error
+    stem = str(body["signer"]).partition("-sign-")[0]
+    for key in keys:
+        if not epochs.is_of(key.key_id, f"{stem}-{key.use}"):
+            # An id is a name of files, and what others' next keys are called by.
+            raise InvalidError(f"an offer's keys are called {stem}-{key.use}-2026-11")
     members = {key.member for key in keys}
     if len(members) != 1 or not {key.use for key in keys} <= set(USES):
         raise InvalidError("an offer is of one ministry's signing and sealing keys")

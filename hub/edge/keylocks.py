@@ -5,6 +5,8 @@ Rules (docs/keys.md, "Custody", "Backup"):
 - Locked are the folders that hold what opens batches or hides persons: intake, release.
 - A backup is sealed to a public key of the custody: making it needs nobody, reading it
   needs two custodians. It is written back into an empty home only.
+- A word that only the home and its custodians know is bound into it, so who can put a
+  file in its place cannot make one that opens.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ PRINCIPALS = ("intake", "release")
 
 TOKEN = "token"  # noqa: S105 - the word for a lock
 _TOKEN_KEY = "kerwen-"  # noqa: S105 - what labels of keys begin with
-_HEAD = b"kerwen key backup 1\n"
+_HEAD = b"kerwen key backup 2\n"
 _INFO = b"kerwen v1 key backup\0"
 _NAME_SIZE = 8
 
@@ -85,6 +87,8 @@ def unlock(home: Path, custody: Custody) -> list[str]:
     locked = _locked(home)
     for folder, _ in locked:
         custodians.unlock(folder, custody)
+    if not (home / "keys" / custodians.WORD).exists():
+        custodians.write_word(home, custody)
     return [folder.name for folder, _ in locked]
 
 
@@ -153,7 +157,8 @@ def backup(home: Path) -> bytes:
                 tar.add(path, arcname=str(path.relative_to(home / "keys")))
     public = PublicKey(suite=SUITE_XWING, raw=bytes.fromhex(card.backup))
     name = card.name.encode()
-    encapsulation, sealed = wrap(public, packed.getvalue(), _INFO + name)
+    info = _INFO + name + custodians.read_word(home)
+    encapsulation, sealed = wrap(public, packed.getvalue(), info)
     return _HEAD + name + encapsulation + sealed
 
 
@@ -178,9 +183,12 @@ def restore(home: Path, content: bytes, custody: Custody) -> int:
     encapsulation, sealed = _cut(rest, ENCAPSULATION_SIZES[SUITE_XWING])
     private = custodians.backup_key(custody)
     try:
-        packed = unwrap(private, SUITE_XWING, encapsulation, sealed, _INFO + name)
+        info = _INFO + name + custodians.backup_word(custody)
+        packed = unwrap(private, SUITE_XWING, encapsulation, sealed, info)
     except EnvelopeError as error:
-        raise InvalidError("the backup is damaged: take another copy") from error
+        raise InvalidError(
+            "the backup is damaged, or was made by somebody else: take another copy"
+        ) from error
     number = 0
     with tarfile.open(fileobj=io.BytesIO(packed), mode="r") as tar:
         for member in tar:

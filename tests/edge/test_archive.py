@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.core.envelope.recipients import PublicKey, generate
+from hub.core.envelope.recipients import generate
 from hub.core.errors import EnvelopeError, HubError, InvalidError
 from hub.edge import archive
-from hub.edge.archive import CHUNK_BYTES
+from hub.edge.archive import CHUNK_BYTES, Recovery, Writing
 
-KEY = generate(2, lambda size: b"r" * size)
+KEY = Recovery(private=generate(2, lambda size: b"r" * size), word=b"w" * 32)
 
 
 def sealed(folder: Path, contents: dict[str, bytes]) -> Path:
@@ -27,7 +29,7 @@ def sealed(folder: Path, contents: dict[str, bytes]) -> Path:
         path.chmod(0o600)
     target = folder / "archive"
     archive.write(
-        target, home, sorted(home.iterdir()), to=KEY.public(), about={"at": "now"}
+        target, home, sorted(home.iterdir()), to=KEY.writing, about={"at": "now"}
     )
     return target
 
@@ -51,7 +53,7 @@ def test_nothing_of_it_is_readable_without_the_key(tmp_path: Path) -> None:
     text = made.read_bytes()
 
     assert b"secret" not in text
-    other = generate(2, lambda size: b"o" * size)
+    other = replace(KEY, private=generate(2, lambda size: b"o" * size))
     with pytest.raises(EnvelopeError):
         archive.restore(made, tmp_path / "back", other)
 
@@ -84,6 +86,21 @@ def test_chunks_cannot_be_dropped_at_the_end(tmp_path: Path) -> None:
         archive.restore(made, tmp_path / "back", KEY)
 
 
+def test_an_archive_that_another_made_is_refused(tmp_path: Path) -> None:
+    """Somebody who knows the public key alone, and puts a home of his own there."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "registry.json").write_bytes(b"{}")
+    forged = tmp_path / "archive"
+    to = Writing(public=KEY.private.public())
+    archive.write(forged, home, [home / "registry.json"], to=to, about={})
+
+    with pytest.raises(EnvelopeError, match="not by its own home"):
+        archive.restore(forged, tmp_path / "back", KEY)
+
+    assert not (tmp_path / "back").exists()
+
+
 def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     """A home in use is not mixed with an old one; single files may be named."""
     made = sealed(tmp_path, {"keys/a": b"old", "keys/b": b"old"})
@@ -112,7 +129,7 @@ def test_a_spool_in_use_is_copied_whole(tmp_path: Path) -> None:
     writer.execute("BEGIN")
     writer.execute("INSERT INTO batches VALUES (8)")
     target = tmp_path / "archive"
-    archive.write(target, home, list(home.iterdir()), to=KEY.public(), about={})
+    archive.write(target, home, list(home.iterdir()), to=KEY.writing, about={})
     writer.close()
 
     _, found = archive.restore(target, tmp_path / "back", KEY)
@@ -124,12 +141,14 @@ def test_a_spool_in_use_is_copied_whole(tmp_path: Path) -> None:
 
 
 def test_a_recovery_key_is_two_files(tmp_path: Path) -> None:
-    """The private one for its owner's eyes; none is ever replaced."""
+    """Both for their owners' eyes; none is ever replaced."""
     path = tmp_path / "recovery.key"
     public = archive.make_key(path)
 
-    assert archive.read_public(public) == archive.read_key(path).public()
-    assert isinstance(archive.read_public(public), PublicKey)
-    assert path.stat().st_mode & 0o077 == 0
+    assert archive.read_public(public) == archive.read_key(path).writing
+    assert len(archive.read_public(public).word) == 32
+    assert (path.stat().st_mode | public.stat().st_mode) & 0o077 == 0
+    seed = json.loads(path.read_text())["recovery"]
+    assert seed not in public.read_text()
     with pytest.raises(InvalidError, match="exists"):
         archive.make_key(path)

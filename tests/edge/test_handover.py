@@ -81,6 +81,7 @@ def test_an_offer_is_believed_from_its_ministry_only(
     registry = keyring.registry(hub)
     known = registry.keys["sms-sign-2026-11"]
     mfa = keyring.ministry(hub, "mfa").sign
+    mine = keyring.ministry(ministry.home.root, "sms").sign
     theirs = replace(known, key_id="sms-sign-2027-01")
 
     for changed in (
@@ -91,6 +92,10 @@ def test_an_offer_is_believed_from_its_ministry_only(
             [theirs, replace(known, member="TM/GOV/MFA/HUB", key_id="x")], mfa
         ),
         handover.offer([replace(known, use="control")], mfa),
+        *(
+            handover.offer([replace(known, key_id=name)], mine)
+            for name in ("hub-2027-01", "sms-sign-2027-1", "../x-2027-01", "sms-sign-")
+        ),
         handover.offer([], mfa),
         "{}",
     ):

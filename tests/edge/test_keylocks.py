@@ -76,6 +76,24 @@ def test_a_home_without_custodians_has_no_backup(tmp_path: Path) -> None:
         keylocks.backup(tmp_path)
 
 
+def test_a_backup_that_another_made_is_refused(home: Path, tmp_path: Path) -> None:
+    """Whoever reads custody.json has the public key, and not the word."""
+    path = home / "keys" / custodians.WORD
+    assert path.stat().st_mode & 0o077 == 0
+    word = path.read_bytes()
+    path.write_bytes(b"00" * 32)
+    with pytest.raises(InvalidError, match="made by somebody else"):
+        keylocks.restore(tmp_path / "new", keylocks.backup(home), CUSTODY)
+    assert not (tmp_path / "new").exists()
+
+    path.unlink()
+    with pytest.raises(MachineError, match="two custodians bring it back"):
+        keylocks.backup(home)
+    keylocks.unlock(home, CUSTODY)
+    assert path.read_bytes() == word
+    keylocks.backup(home)
+
+
 def test_what_cannot_be_restored_is_said(home: Path, tmp_path: Path) -> None:
     """Other custodians, damage, a cut, another file, keys that are there."""
     content = keylocks.backup(home)
