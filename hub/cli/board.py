@@ -22,10 +22,10 @@ from rich.text import Text
 from hub.cli.findings import Finding
 from hub.cli.kinds import SOON, STOPS, worst_first
 
-CAUSE_MIN = 34
+CAUSE_MIN = 44
 """Fewer letters of a cause do not say what it is."""
 
-_GAP = 2
+_GAP, _ARROW = 2, "→ "
 _HOME, _TO_END_OF_LINE, _TO_END = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
@@ -49,16 +49,15 @@ def lines(found: Iterable[Finding], width: int) -> Iterator[Text]:
         start = column + _GAP
         cause = f"{first.cause} (+{more} more)" if more else first.cause
         # The room for a cause that stands before its command.
-        room = width - start - _GAP - len(first.command)
+        room = width - start - _GAP - len(_ARROW + first.command)
         if room >= min(len(cause), CAUSE_MIN):
             cut = _cut(first.cause, more, room)
             yield head + Text(f"{'':{_GAP}}{cut}{'':{_GAP}}") + _typed(first)
         else:
             cut = _cut(first.cause, more, width - start)
             yield head + Text(f"{'':{_GAP}}{cut}")
-            yield Text(" " * min(start, max(0, width - len(first.command)))) + _typed(
-                first
-            )
+            left = max(0, width - len(_ARROW + first.command))
+            yield Text(" " * min(start, left)) + _typed(first)
 
 
 def repaint(console: Console, text: str) -> None:
@@ -97,7 +96,7 @@ def _cut(cause: str, more: int, room: int) -> str:
 
 
 def _typed(one: Finding) -> Text:
-    return Text(one.command, style="bold cyan")
+    return Text(_ARROW, style="dim") + Text(one.command, style="bold cyan")
 
 
 def _colour(one: Finding) -> str:

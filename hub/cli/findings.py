@@ -119,8 +119,8 @@ def _of_process(
     if not process["pid"]:
         yield Finding(
             what="worker down",
-            cause=f"{name} {_ENDS.get(code, 'ended')} (code {code}) and is started "
-            f"again (restarts so far: {process['restarts']})",
+            cause=f"{name} {_ENDS.get(code, 'ended')} (code {code}) and starts again; "
+            f"restarts so far: {process['restarts']}",
             command=look,
         )
     elif deaths >= DEATHS_MIN and now - process.get("started", 0) < YOUNG_SECONDS:
@@ -166,7 +166,7 @@ def _unready(
         cause = f"{name} has a clock {behind:.0f} s behind the brokers'"
         return Finding(what="clock", cause=cause, command=SET_CLOCK)
     if "assigned" not in says:
-        cause = "does not answer: it hangs, is stopped, or has just begun"
+        cause = "does not answer: it hangs, or has just begun"
     elif not says["assigned"]:
         cause = "has not been given its partitions yet: its group is sorting itself out"
     else:
@@ -188,7 +188,8 @@ def _standing(name: str, one: Mapping[str, Any], stage: str, home: Home) -> Find
     if one.get("poison", -1) >= 0:
         return Finding(
             what="message poisoned",
-            cause=f"{error.partition(';')[0]}: only this partition waits",
+            cause=f"{place}: offset {one['poison']} ends whoever reads it; only this "
+            "partition waits",
             command=f"kerwen topics skip --partition {place} --offset {one['poison']}"
             " --reason TEXT",
         )
@@ -204,6 +205,8 @@ def _standing(name: str, one: Mapping[str, Any], stage: str, home: Home) -> Find
 def _of_log(error: str, resume: str) -> Finding:
     """A log that is not the one it was, or one that says something impossible."""
     cause = error.partition(";")[0]
+    if "the topic was re-created" in cause:
+        cause = f"{cause.partition(':')[0]}: the topic was re-created under its state"
     if guard.REBUILD in error:
         return Finding(what="log replaced", cause=cause, command=LOGS)
     if guard.CREATE in error:

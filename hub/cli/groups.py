@@ -52,8 +52,8 @@ def of_logs(
         if one["condition"] != "stopped" and one["log"] != ids[one["topic"]].hex():
             yield Finding(
                 what="log replaced",
-                cause=f"{one['topic']}/{one['partition']}: the topic was re-created, "
-                f"and {one['stage']} goes on as if it were the old one",
+                cause=f"{one['topic']}/{one['partition']}: the topic was re-created "
+                f"under its state, and {one['stage']} goes on in it",
                 command=LOGS,
             )
 

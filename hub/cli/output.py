@@ -40,11 +40,15 @@ class Output:
         columns: Sequence[str],
         rows: Iterable[Sequence[object]],
         right: Sequence[str] = (),
+        *,
+        frame: bool = True,
     ) -> None:
-        """A table for a person; nothing with ``--json``."""
+        """A table for a person, framed or short; nothing with ``--json``."""
         if self.as_json:
             return
         table = Table(title=title, title_justify="left", header_style="bold")
+        if not frame:
+            table.box = None
         for column in columns:
             table.add_column(column, justify="right" if column in right else "left")
         for row in rows:

@@ -101,7 +101,7 @@ def _show(
     if out.as_json:
         return
     _headline(content, out, watched=watched)
-    _tables(content, out, partitions=partitions)
+    _tables(content, out, partitions=partitions, frame=not watched)
     _footer(content, out)
 
 
@@ -179,7 +179,9 @@ def _headline(
         out.say("" if watched else "everything about each of them: kerwen doctor\n")
 
 
-def _tables(content: Mapping[str, Any], out: Output, *, partitions: bool) -> None:
+def _tables(
+    content: Mapping[str, Any], out: Output, *, partitions: bool, frame: bool
+) -> None:
     processes = content["processes"]
     out.table(
         f"Hub in {content['home']}: {content['state']}",
@@ -197,6 +199,7 @@ def _tables(content: Mapping[str, Any], out: Output, *, partitions: bool) -> Non
             for one in processes
         ],
         right=("pid", "partitions", "position", "lag", "restarts"),
+        frame=frame,
     )
     if partitions:
         _partitions(processes, out)

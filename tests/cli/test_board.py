@@ -43,11 +43,11 @@ def test_worst_is_first_and_each_kind_has_one_line() -> None:
     cause = (
         "ministry.sms.border_crossing/3: the worker died 3 times (and began 3 times)"
     )
-    assert first == f"message poisoned  {cause} at offset 21: on…  {SKIP}"
+    assert first == f"message poisoned  {cause} at offset 21:…  → {SKIP}"
     assert rest == [
-        "worker down       dedupe-0 hung (+1 more)  tail -n 20 a.log",
-        "late              3 rows of sms are late  kerwen audit",
-        "agreement ends    that with sms ends  kerwen x",
+        "worker down       dedupe-0 hung (+1 more)  → tail -n 20 a.log",
+        "late              3 rows of sms are late  → kerwen audit",
+        "agreement ends    that with sms ends  → kerwen x",
     ]
 
 
@@ -58,7 +58,7 @@ def test_a_command_is_never_cut(width: int) -> None:
     said = "\n".join(lines)
     for one in (SKIP, "tail -n 20 a.log", "kerwen audit", "kerwen x"):
         assert one in said
-    assert all(len(line) <= max(width, len(SKIP)) for line in lines)
+    assert all(len(line) <= max(width, len(f"→ {SKIP}")) for line in lines)
     assert lines[0].startswith("message poisoned  ministry.sms.bord")
     assert "(+1 more)" in said
 
