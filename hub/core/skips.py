@@ -84,6 +84,14 @@ class Skips:
     undone: tuple[Undone, ...] = ()
     approved: tuple[Approval, ...] = ()
 
+    def __post_init__(self) -> None:
+        """However they came together: what is written can be read again."""
+        entries = (self.cuts, self.messages, self.undone, self.approved)
+        if sum(map(len, entries)) > SKIPS_MAX:
+            raise InvalidError(
+                f"more than {SKIPS_MAX} skips: begin a new generation in another home"
+            )
+
     def digest(self) -> bytes:
         """SHA-256 of the canonical text."""
         return hashlib.sha256(self.text().encode()).digest()
@@ -176,9 +184,6 @@ def read_skips(text: str) -> Skips:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidError("the list of skips cannot be read") from error
-    beside = len(found.undone) + len(found.approved)
-    if len(found.cuts) + len(found.messages) + beside > SKIPS_MAX:
-        raise InvalidError(f"more than {SKIPS_MAX} skips")
     for cut in found.cuts:
         checked(cut)
     for message in found.messages:

@@ -11,7 +11,7 @@ from hub.core import bundle
 from hub.core.bundle import NONE, Books, Bundle, Held
 from hub.core.errors import BundleError, EnvelopeError, InvalidError
 from hub.core.keys import KeyRegistry, SigningKey
-from hub.core.skips import CutSkip, MessageSkip, Skips, read_skips
+from hub.core.skips import SKIPS_MAX, CutSkip, MessageSkip, Skips, read_skips
 from tests.core import ministry
 from tests.core.stream import CATALOGUE
 
@@ -154,3 +154,14 @@ def test_skips_that_say_nothing_usable_are_refused(text: str) -> None:
     """Before they get into a bundle, and when they come out of a file."""
     with pytest.raises(InvalidError):
         read_skips(text)
+
+
+def test_no_more_skips_are_written_than_can_be_read() -> None:
+    """A bundle that nobody could read again would stop the hub."""
+    full = Skips(
+        messages=tuple(replace(ASIDE, offset=at + 1) for at in range(SKIPS_MAX))
+    )
+
+    assert read_skips(full.text()) == full
+    with pytest.raises(InvalidError, match="begin a new generation"):
+        full.with_cut(CUT)
