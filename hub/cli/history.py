@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from hub.cli import vintages
 from hub.cli.vintages import Desk
+from hub.core.catalogue import calendar
+from hub.core.catalogue.calendar import Released
 from hub.core.catalogue.model import Catalogue, Dataflow, Field, Kind, Role, Table
 from hub.core.errors import InvalidError
 from hub.core.release import history
@@ -97,10 +99,26 @@ def _shape(catalogue: Catalogue, table: Table) -> Dataflow:
     return replace(any_flow, id=table.id, fields=fields)
 
 
+def standing(
+    table: Table, periods: Sequence[str], released: Collection[Released]
+) -> list[str]:
+    """Periods of which any vintage stands, or of a part of them, or of a longer one."""
+    return [
+        period
+        for period in periods
+        if any(
+            calendar.standing([table.id], period, letter, released)
+            for letter in calendar.VINTAGES
+        )
+    ]
+
+
 def _refuse_standing(desk: Desk, table: Table, found: Sequence[Release]) -> None:
     """What was published stands; it is withdrawn by name, never covered."""
-    stands = {one.period for one in vintages.standing(desk) if one.table == table.id}
-    taken = [one.manifest.period for one in found if one.manifest.period in stands]
+    released = {
+        Released(one.table, one.period, one.vintage) for one in vintages.standing(desk)
+    }
+    taken = standing(table, [one.manifest.period for one in found], released)
     if taken:
         raise InvalidError(
             f"{table.id}: {', '.join(taken[:5])} stands already; take these periods "
