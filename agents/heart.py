@@ -37,6 +37,7 @@ from hub.core.errors import BundleError, FencedError, LogError, RetriableError
 from hub.core.standing import Stands
 from hub.edge.household import FREE_BYTES_MIN, SKEW_SECONDS_MAX
 from hub.edge.metrics import Server
+from hub.edge.settings import COPIES, RESUME
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,6 @@ ENDS_SECONDS = 3.0
 """How often the ends of the logs are asked for; also shows that the broker answers."""
 
 ANSWER_SECONDS = 5.0
-COPIES = "checkpoint"
-"""A file in ``run/``: whoever touches it asks every worker for checkpoints now."""
 
 SHOWN = tuple(one for one in Condition if one is not Condition.GONE)
 
@@ -66,7 +65,7 @@ class Heart:
         inputs: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self._runtime = runtime
-        self._mender = Mender(runtime, run_folder / "resume", inputs)
+        self._mender = Mender(runtime, run_folder / RESUME, inputs)
         self._meter = Meter()
         self._requests = run_folder / COPIES
         self._copies_asked = time.time()

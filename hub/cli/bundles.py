@@ -24,14 +24,11 @@ from hub.core.topics import sources
 from hub.edge import bundles, checkpoints, enacting, kafka, keyring, layout, trail
 from hub.edge.enacting import Enacted
 from hub.edge.processes import is_alive
-from hub.edge.settings import Home, Settings
+from hub.edge.settings import COPIES, RESUME, Home, Settings
 from hub.edge.state import folder_name
 
 RESUME_SECONDS = 15.0
 """How long it may take until a worker has seen a request."""
-
-COPIES = "checkpoint"
-"""What is touched in ``run/`` so that every worker takes checkpoints."""
 
 CHECKPOINT_SECONDS = 300.0
 _LOOK_SECONDS = 0.2
@@ -90,7 +87,7 @@ def resume(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     if not found or all(one["condition"] != "stopped" for one in found):
         raise InvalidError(f"{args.partition} is not stopped: `kerwen status` shows it")
     trail.note(settings, "topics resume", args.partition)
-    folder = settings.home.run / "resume"
+    folder = settings.home.run / RESUME
     folder.mkdir(mode=0o700, exist_ok=True)
     request = folder / folder_name(topic, partition)
     request.touch()

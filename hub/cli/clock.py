@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hub.core.access import a_reader
 from hub.core.catalogue import calendar
 from hub.core.catalogue.calendar import Due
 from hub.core.errors import HubError, InvalidError
@@ -126,17 +127,17 @@ def off() -> bool:
 def _clock(settings: Settings) -> Clock:
     """The clock of a hub."""
     # Only at work: a clock that waits for its hour needs no client of the brokers.
-    from hub.cli import drafting, release, vintages  # noqa: PLC0415
+    from hub.cli import drafting, vintages  # noqa: PLC0415
     from hub.cli.output import Output  # noqa: PLC0415
     from hub.cli.vintages import Desk  # noqa: PLC0415
-    from hub.edge import enacting  # noqa: PLC0415
+    from hub.edge import enacting, passes  # noqa: PLC0415
 
     def desk() -> Desk:
         catalogue = enacting.in_force(settings)
         return Desk(
             settings=settings,
             catalogue=catalogue,
-            reader=release.a_reader(catalogue),
+            reader=a_reader(catalogue, passes.revoked(settings.home).members),
             out=Output(as_json=True),
         )
 

@@ -16,10 +16,9 @@ from pathlib import Path
 from hub.cli import audit as audit_verb
 from hub.cli import query
 from hub.cli.output import Output
-from hub.cli.release import a_reader
 from hub.cli.up import gateways
 from hub.client import wait_for
-from hub.core.access import STAGES
+from hub.core.access import STAGES, a_reader
 from hub.core.catalogue.model import Catalogue
 from hub.edge import control
 from hub.edge.files import read_catalogue

@@ -41,7 +41,7 @@ def closed(
         RetriableError: It said nothing in time.
     """
     named = " ".join(tables) or "all tables"
-    trail.note(desk.settings, "release run", f"{period} {letter} {named}"[:200])
+    trail.note(desk.settings, "release run", f"{period} {letter} {named}")
     with notices.Ear(desk.settings) as ear:
         marker = control.close(
             desk.settings,

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.cli.output import Output
-from hub.cli.release import a_reader
 from hub.client import vintages
 from hub.client.manifests import RELEASE, withdrawn
+from hub.core.access import a_reader
 from hub.core.catalogue import framework
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import MachineError, RetriableError
 from hub.core.observation import Vintage
 from hub.core.period import DAY_MS, end_date
+from hub.edge import passes
 from hub.edge.settings import Settings
 
 NO_HUB = "no hub is reachable: how fresh the figures are is not said"
@@ -63,8 +64,9 @@ def run(settings: Settings, catalogue: Catalogue, out: Output) -> int:
 
 def _newest(settings: Settings, catalogue: Catalogue) -> Mapping[str, Vintage] | None:
     """Table → manifest of its newest period; None where no hub answers."""
+    revoked = passes.revoked(settings.home).members
     try:
-        listed = list(vintages(settings, a_reader(catalogue)))
+        listed = list(vintages(settings, a_reader(catalogue, revoked)))
     except (MachineError, RetriableError):
         return None
     gone = withdrawn(listed)

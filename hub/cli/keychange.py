@@ -17,7 +17,6 @@ from dataclasses import asdict
 from hub.cli.output import Output
 from hub.core.errors import HubError, InvalidError, MachineError, UsageError
 from hub.core.keys import HUB
-from hub.core.messages.schemas import TOPIC_MAX
 from hub.edge import (
     destroying,
     enacting,
@@ -109,7 +108,8 @@ def _apply(
 ) -> Rotation:
     if wanted.phase == rotation.PHASES[0]:
         rotation.keys_only(settings)
-        noted(settings, out, "keys rotate", _short(wanted), args.reason)
+        ids = " ".join(item.key_id for item in wanted.items)
+        noted(settings, out, "keys rotate", ids, args.reason)
         rotation.begin(settings, wanted)
     if args.step:
         return rotation.step(settings, wanted, out.say)
@@ -185,9 +185,3 @@ def noted(
         out.say("no hub to act on: this is in no trail")
         return
     trail.note(settings, verb, subject, reason)
-
-
-def _short(wanted: Rotation) -> str:
-    """Ids of a rotation as far as an act has room for them."""
-    text = " ".join(item.key_id for item in wanted.items)
-    return text if len(text) <= TOPIC_MAX else text[: TOPIC_MAX - 4] + " ..."

@@ -265,7 +265,7 @@ def withdraw(desk: Desk, marker: str, tables: Sequence[str], reason: str) -> int
             "`kerwen release show` lists them"
         )
     subject = f"{found[0].marker.hex()} {' '.join(one.table for one in found)}"
-    trail.note(desk.settings, "release withdraw", subject[:200], reason)
+    trail.note(desk.settings, "release withdraw", subject, reason)
     gone = [Undone(marker=one.marker, table=one.table) for one in found]
     # First the bundle: what is taken back must not be in the way of what follows.
     enacting.enact(desk.settings, skipping=lambda skips: skips.with_undone(gone))

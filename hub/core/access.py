@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from hub.core.catalogue.model import Catalogue
-from hub.core.errors import CatalogueError
+from hub.core.errors import CatalogueError, InvalidError
 from hub.core.topics import (
     CELLS,
     INDICATORS,
@@ -183,3 +183,15 @@ def allowed(
         and acl.matches(name)
         for acl in table
     )
+
+
+def a_reader(catalogue: Catalogue, revoked: Collection[str] = ()) -> str:
+    """A member that may read indicators; the hub itself may not read them.
+
+    Raises:
+        InvalidError: There is none.
+    """
+    for member in catalogue.members.values():
+        if member.reads and member.id not in revoked:
+            return member.id
+    raise InvalidError("no member reads indicators: add one under catalogue/providers")

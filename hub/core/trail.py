@@ -27,11 +27,13 @@ from hub.core.errors import EnvelopeError, InvalidError
 from hub.core.keys import KeyRegistry, SigningKey
 from hub.core.log import Incoming
 from hub.core.messages import DIGEST_NONE, Act, Genesis, decode, encode, sign, verify
+from hub.core.messages.schemas import TOPIC_MAX
 from hub.core.reasons import Reason
 
 REVOKE = "keys revoke"
 """The verb of an act whose subject, a key's id, signs no act after it."""
 
+_MORE = " ..."
 END = -1
 """Offset of a finding about the end of a trail."""
 
@@ -93,11 +95,18 @@ def link(
         sequence=head.sequence + 1,
         actor=actor,
         verb=verb,
-        subject=subject,
+        subject=_fitted(subject),
         reason=reason.encode(),
         created_ms=at_ms,
         key_id="",
     )
+
+
+def _fitted(subject: str) -> str:
+    """Ids as far as an act has room for them; one alone always has."""
+    if len(subject) <= TOPIC_MAX:
+        return subject
+    return subject[: TOPIC_MAX - len(_MORE)] + _MORE
 
 
 def value_of(act: Act, key: SigningKey) -> bytes:

@@ -158,7 +158,7 @@ def past(settings: Settings, wanted: Plan) -> Past:
     domains = {
         str(catalogue.dataflows[flow].domain)
         for name in wanted.change.young
-        for flow in catalogue.tables[name].reads
+        for flow in catalogue.tables[name].flows
     }
     places = [
         (facts_topic(domain), number)

@@ -42,6 +42,7 @@ from hub.core.topics import (
 from hub.edge import kafka
 from hub.edge.keyfiles import Folder
 from hub.edge.keymaking import ARROWS
+from hub.edge.keystock import kind_of
 from hub.edge.settings import Settings
 
 Ids = Callable[[bytes], set[str]]
@@ -115,7 +116,7 @@ def of(
     key = registry.keys.get(key_id)
     if arrow is None and key is None:
         raise InvalidError(f"{key_id} is no key of this hub: `kerwen keys list`")
-    kind = "internal" if key is None else _kind(key)
+    kind = "internal" if key is None else kind_of(key)
     return Impact(
         key_id=key_id,
         use=kind,
@@ -139,10 +140,6 @@ def _arrow(settings: Settings, key_id: str) -> str | None:
             if key_id in folder.secrets.get("internal", {}).get(arrow, {}):
                 return arrow
     return None
-
-
-def _kind(key: Key) -> str:
-    return "hub" if (key.use, key.member) == ("seal", HUB) else key.use
 
 
 def _stages(kind: str, arrow: str | None) -> tuple[str, ...]:

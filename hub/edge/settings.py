@@ -23,6 +23,10 @@ from hub.edge.processes import is_alive
 HOME_DEFAULT = "./.kerwen"
 METRICS_HOST = "127.0.0.1"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+RESUME = "resume"
+"""Folder in ``run/``: a file of a partition's name asks for another try."""
+COPIES = "checkpoint"
+"""What is touched in ``run/`` so that every worker takes checkpoints."""
 _PORT_MAX = 65_535
 _SECONDS_MAX = 86_400
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.client import wait_for
+from hub.core.access import a_reader
 from hub.core.catalogue.model import Catalogue
 from hub.edge import control
 from hub.edge.settings import Settings
@@ -93,7 +94,8 @@ def path(
         _complete(hub)
         done = time.monotonic()
         tell(f"{rows} rows through all stages in {done - sealed:.1f} s")
-        wait_for(hub.settings, "iom", marker.marker, marker.tables, WAIT_SECONDS_MAX)
+        reader = a_reader(catalogue)
+        wait_for(hub.settings, reader, marker.marker, marker.tables, WAIT_SECONDS_MAX)
         released = time.monotonic()
         tell(f"released in {released - done:.1f} s more; auditing")
         return Figures(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.client import observations, wait_for
+from hub.core.access import a_reader
 from hub.core.catalogue.model import Catalogue
 from hub.core.observation import Observation
 from hub.edge import control
@@ -105,7 +106,7 @@ def run(
         *((str(year), "P") for year in range(first, LAST_YEAR + 1)),
         *((str(year), "R") for year in range(first, LAST_YEAR)),
     ]
-    reader = next(one.id for one in catalogue.members.values() if one.reads)
+    reader = a_reader(catalogue)
     audits = []
     for period, vintage in cuts:
         marker = control.close(settings, catalogue, period=period, vintage=vintage)

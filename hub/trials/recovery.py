@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub.client import wait_for
-from hub.core.access import STAGES
+from hub.core.access import STAGES, a_reader
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import RetriableError
 from hub.edge import control
@@ -119,7 +119,8 @@ def run(
             done.rebuilt_seconds[stage] = _kill(one, stage, wiped=True)
             tell(f"{stage} rebuilt in {done.rebuilt_seconds[stage]} s")
         marker = control.close(hub.settings, catalogue, period="2025")
-        wait_for(hub.settings, "iom", marker.marker, marker.tables, WAIT_SECONDS_MAX)
+        reader = a_reader(catalogue)
+        wait_for(hub.settings, reader, marker.marker, marker.tables, WAIT_SECONDS_MAX)
         done.audit = audit.audit(hub.settings, catalogue, marker.marker).verdict
     return done
 

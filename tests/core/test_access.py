@@ -11,12 +11,13 @@ from hub.core.access import (
     SERVICES,
     STAGES,
     Acl,
+    a_reader,
     acls,
     allowed,
     principals,
 )
 from hub.core.catalogue.model import Catalogue, Member, Text
-from hub.core.errors import CatalogueError
+from hub.core.errors import CatalogueError, InvalidError
 from hub.core.topics import topics
 from hub.edge.files import read_catalogue
 
@@ -190,3 +191,13 @@ def test_a_revoked_member_may_do_nothing(catalogue: Catalogue) -> None:
         "sms",
     }
     assert set(rest) <= set(everyone)
+
+
+def test_a_release_is_read_by_a_member_that_may(catalogue: Catalogue) -> None:
+    """One that was revoked may no longer; where nobody is left, it is said."""
+    readers = [one.id for one in catalogue.members.values() if one.reads]
+
+    assert a_reader(catalogue) == readers[0]
+    assert a_reader(catalogue, readers[:1]) == readers[1]
+    with pytest.raises(InvalidError, match="no member reads"):
+        a_reader(catalogue, readers)

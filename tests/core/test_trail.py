@@ -14,6 +14,7 @@ from hub.core.errors import InvalidError
 from hub.core.keys import HUB, Key, KeyRegistry, SigningKey
 from hub.core.log import Incoming
 from hub.core.messages import Act, Genesis, decode_as, encode, sign
+from hub.core.messages.schemas import TOPIC_MAX
 from hub.core.trail import Head
 
 PRIVATE = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
@@ -190,3 +191,16 @@ def test_a_revoked_control_key_signs_nothing_after_its_revocation() -> None:
     assert (follow(revoked).findings, len(follow(revoked).acts)) == ((), 6)
     assert [one.offset for one in follow(stolen).findings] == [7]
     assert follow(stolen).head == follow(revoked).head
+
+
+def test_more_ids_than_an_act_has_room_for_are_cut_and_it_shows() -> None:
+    """Whoever acts on much need not count letters."""
+    subject = " ".join(f"key-{at:03}" for at in range(60))
+    act = trail.link(
+        Head(), actor="who", verb="keys rotate", subject=subject, reason="", at_ms=9
+    )
+
+    assert trail.value_of(act, KEY)
+    assert len(act.subject) == TOPIC_MAX
+    assert act.subject.startswith("key-000 ")
+    assert act.subject.endswith(" ...")

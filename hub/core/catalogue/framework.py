@@ -172,7 +172,7 @@ def _entry(catalogue: Catalogue, table: Table) -> Entry:
 
 def _dataflows(catalogue: Catalogue, table: Table) -> tuple[str, ...]:
     """Of the table, of what it looks at, and of its components."""
-    named = [*table.reads]
+    named = [*table.flows]
     for part in _components(table):
         named += _dataflows(catalogue, catalogue.tables[part.table])
     return tuple(n for n in dict.fromkeys(named) if not catalogue.dataflows[n].reserved)

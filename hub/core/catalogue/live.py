@@ -57,7 +57,7 @@ def young(old: Catalogue, new: Catalogue) -> tuple[str, ...]:
         table.id
         for table in new.tables.values()
         if table.id not in old.tables
-        and not old.dataflows.keys().isdisjoint(table.reads)
+        and not old.dataflows.keys().isdisjoint(table.flows)
     )
 
 

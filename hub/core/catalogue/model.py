@@ -291,7 +291,7 @@ class Table:
     breaks: tuple[str, ...] = ()
 
     @property
-    def reads(self) -> tuple[str, ...]:
+    def flows(self) -> tuple[str, ...]:
         """Dataflows at whose facts it looks, its own first; none for components."""
         if self.dataflow is None:
             return ()

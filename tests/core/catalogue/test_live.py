@@ -127,7 +127,7 @@ def test_a_new_table_over_old_rows_is_young() -> None:
 def test_a_new_table_that_looks_at_old_rows_of_another_dataflow_is_young() -> None:
     """Its own dataflow is new; what it joins has a past that it did not count."""
     table = OLD.tables["EDU_BACK"]
-    assert table.reads == ("student_mobility", "border_crossing")
+    assert table.flows == ("student_mobility", "border_crossing")
     before = replace(
         OLD,
         tables={k: v for k, v in OLD.tables.items() if k != table.id},
