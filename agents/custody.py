@@ -19,7 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from agents.partition import Condition, Partition
+from agents.condition import Condition
+from agents.partition import Partition
 from hub.core import guard
 from hub.core.errors import LogError, RetriableError
 from hub.edge import checkpoints

@@ -26,12 +26,13 @@ from pathlib import Path
 from faust.types import TP
 
 from agents import group
+from agents.condition import Condition
 from agents.deadlines import Watchdog
 from agents.frame import WorkerError
 from agents.limits import Patience
 from agents.mending import Mender
 from agents.meter import Meter, Rebuild
-from agents.partition import Condition, Partition
+from agents.partition import Partition
 from agents.runtime import Runtime
 from hub.core.errors import BundleError, FencedError, LogError, RetriableError
 from hub.core.standing import Stands

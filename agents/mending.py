@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from agents.condition import Condition
 from agents.frame import WorkerError
-from agents.partition import Condition, Partition
+from agents.partition import Partition
 from agents.runtime import Runtime
 from hub.edge.state import folder_name
 

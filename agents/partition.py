@@ -15,10 +15,10 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from enum import StrEnum
 
 from faust.types import TP
 
+from agents.condition import Condition
 from agents.limits import ChunkPolicy
 from hub.core import guard
 from hub.core.errors import FencedError, LogError
@@ -29,17 +29,6 @@ from hub.edge.state import State
 
 PATIENCE_SECONDS, PATIENCE_SECONDS_MAX = 0.5, 30.0
 """How often a partition looks for the bundle it waits for."""
-
-
-class Condition(StrEnum):
-    """How a partition is doing."""
-
-    OPENING = "opening"  # its state is not open yet
-    CHECKING = "checking"  # the log has not shown yet that it is the right one
-    RUNNING = "running"
-    WAITING = "waiting"  # for a bundle; goes on by itself
-    STOPPED = "stopped"  # waits for a person
-    GONE = "gone"  # taken away
 
 
 class Partition:

@@ -28,15 +28,15 @@ from faust.types import TP, Message
 
 from agents import group, recounting, stepping
 from agents.account import Account
+from agents.condition import Condition
 from agents.custody import Custody
 from agents.frame import HubApp, WorkerError
 from agents.limits import Limits
-from agents.partition import Condition, Partition
-from hub.core import coverage, errors, guard
+from agents.partition import Partition
+from hub.core import errors, guard
 from hub.core.guard import Verdict
 from hub.core.log import Incoming
 from hub.core.stage import Result, Stage
-from hub.core.state import Overlay
 from hub.edge.bundles import Library
 from hub.edge.metrics import Metrics
 
@@ -303,17 +303,8 @@ class Runtime:
             one.rows += stepping.rows_in(result.counts)
             self.account.folded(one, overlay)
             self._roomy.set()
-            self._show_gaps(one, overlay, result.gaps)
-            done = time.monotonic()
-            metrics = self.metrics
-            metrics.count("messages_total", len(taken), outcome="applied")
-            metrics.time("step_seconds", seconds)
-            metrics.time("write_seconds", done - acked)
-            metrics.time("chunk_seconds", done - began)
-            for message in taken[:1]:  # the oldest speaks for its chunk
-                age = time.time() - message.time_ms / 1000
-                metrics.time("message_seconds", max(age, 0.0))
-            metrics.take(result.counts, result.gauges)
+            self._show_gaps(one, stepping.gaps_after(one.gaps, overlay, result.gaps))
+            stepping.show(self.metrics, taken, result, seconds, (began, acked))
             del folded, overlay, result  # a step's many entries: not two at a time
 
     async def _send(self, one: Partition, result: Result, silent: bool) -> None:
@@ -321,21 +312,15 @@ class Runtime:
         began = time.monotonic()
         if result.sends and not silent:
             if one.state.dead:
-                raise errors.FencedError(
-                    f"{one.name}: taken away before its outputs went out"
-                )
+                text = f"{one.name}: taken away before its outputs went out"
+                raise errors.FencedError(text)
             await self.app.send_all(result.sends, self.limits.ack_seconds)
             self.metrics.count("sends_total", len(result.sends))
         self.metrics.time("ack_seconds", time.monotonic() - began)
 
-    def _show_gaps(
-        self, one: Partition, overlay: Overlay, found: Sequence[str]
-    ) -> None:
-        """A gap stays open until its origin's coverage moves and none is found."""
+    def _show_gaps(self, one: Partition, now: tuple[str, ...]) -> None:
         before = self._gaps()
-        mark, pending = coverage.KIND, overlay.pending
-        moved = {name for name in one.gaps if mark + name.encode() in pending}
-        one.gaps = tuple(sorted({*one.gaps} - moved | {*found}))
+        one.gaps = now
         self.metrics.gaps(before, self._gaps())
 
     def _gaps(self) -> set[str]:

@@ -10,16 +10,17 @@ Rules (design: delivery, rules 2 and 12):
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from agents.partition import Partition
-from hub.core import guard
+from hub.core import coverage, guard
 from hub.core.errors import BundleError, FencedError, LogError, RecountError
 from hub.core.log import Incoming
 from hub.core.stage import Result, Series, Stage
 from hub.core.state import Overlay
 from hub.edge.bundles import Library
+from hub.edge.metrics import Metrics
 
 ROWS = ("rows_total", "facts_total")
 """Counters of rows; a stage's own is the first of these that it has."""
@@ -67,3 +68,40 @@ def _judged(chunk: list[Incoming], aside: frozenset[int]) -> list[Incoming]:
     if aside.isdisjoint(message.offset for message in chunk):
         return chunk
     return [replace(message, aside=message.offset in aside) for message in chunk]
+
+
+def gaps_after(
+    open_: Collection[str], overlay: Overlay, found: Collection[str]
+) -> tuple[str, ...]:
+    """A gap stays open until its origin's coverage moves and none is found."""
+    pending = overlay.pending
+    moved = {name for name in open_ if coverage.KIND + name.encode() in pending}
+    return tuple(sorted({*open_} - moved | {*found}))
+
+
+def show(
+    metrics: Metrics,
+    taken: Sequence[Incoming],
+    result: Result,
+    seconds: float,
+    moments: tuple[float, float],
+) -> None:
+    """Show a step that is stored.
+
+    Args:
+        metrics: Of the worker.
+        taken: The messages it folded in.
+        result: What the stage said.
+        seconds: How long it computed.
+        moments: When it began, and when its outputs were acknowledged.
+    """
+    began, acked = moments
+    done = time.monotonic()
+    metrics.count("messages_total", len(taken), outcome="applied")
+    metrics.time("step_seconds", seconds)
+    metrics.time("write_seconds", done - acked)
+    metrics.time("chunk_seconds", done - began)
+    for message in taken[:1]:  # the oldest speaks for its chunk
+        age = time.time() - message.time_ms / 1000
+        metrics.time("message_seconds", max(age, 0.0))
+    metrics.take(result.counts, result.gauges)

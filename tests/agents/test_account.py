@@ -9,8 +9,9 @@ import pytest
 from faust.types import TP
 
 from agents.account import SETTLED_SECONDS, Account
+from agents.condition import Condition
 from agents.limits import ChunkPolicy
-from agents.partition import Condition, Partition
+from agents.partition import Partition
 from hub.core import coverage, guard, totals
 from hub.core.books import mark
 from hub.core.guard import Position

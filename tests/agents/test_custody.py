@@ -8,9 +8,10 @@ from pathlib import Path
 
 from faust.types import TP
 
+from agents.condition import Condition
 from agents.custody import Custody
 from agents.limits import ChunkPolicy
-from agents.partition import Condition, Partition
+from agents.partition import Partition
 from hub.core import guard
 from hub.core.guard import Position
 from hub.edge import checkpoints

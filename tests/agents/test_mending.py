@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from faust.types import TP
 
 from agents import group, partition
+from agents.condition import Condition
 from agents.mending import Mender
-from agents.partition import Condition
 from hub.core.bundle import Bundle
 from hub.core.errors import BundleError
 from hub.core.keys import HUB, Key, KeyRegistry, SigningKey

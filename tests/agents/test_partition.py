@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from faust.types import TP
 
+from agents.condition import Condition
 from agents.limits import ChunkPolicy
-from agents.partition import Condition, Partition
+from agents.partition import Partition
 from hub.core import guard
 from hub.core.errors import FencedError, LogError
 from hub.core.guard import Attempt, Position, Verdict

@@ -17,10 +17,11 @@ import pytest
 from faust.types import TP
 
 from agents import group
+from agents.condition import Condition
 from agents.custody import Custody
 from agents.frame import HubApp, WorkerError
 from agents.limits import ChunkPolicy, Limits
-from agents.partition import Condition, Partition
+from agents.partition import Partition
 from agents.runtime import Runtime
 from hub.core import guard
 from hub.core.errors import LogError, RecountError

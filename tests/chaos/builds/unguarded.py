@@ -19,7 +19,8 @@ from faust.streams import Stream
 from faust.transport.drivers.aiokafka import Consumer
 
 from agents import frame, group
-from agents.partition import Condition, Partition
+from agents.condition import Condition
+from agents.partition import Partition
 from agents.worker import main
 from hub.core import coverage, guard
 from hub.core.guard import Verdict
