@@ -7,7 +7,8 @@ Rules (Confluent Schema Registry API, mode IMPORT; docs/gateway.md, "In Python")
 - Another schema under one of our ids is told and left alone: nobody's registry is
   mended by us.
 - A registry that is away is tried again; readers lose nothing, because the gateway
-  answers the same questions itself.
+  answers the same questions itself. One that gives ids of its own only (Karapace: it
+  has no mode IMPORT) is told once and left alone.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ from hub.gateway.routes.registry import VERSION, Entry
 TRY_SECONDS = 30.0
 TIMEOUT_SECONDS = 10.0
 ANSWER_BYTES_MAX = 1 << 20
+_CANNOT = frozenset({405, 422, 501})
+_NO_IMPORT = (
+    "it takes no ids but its own (no mode IMPORT), so members must read with the "
+    "gateway's own registry; unset KERWEN_REGISTRY"
+)
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +49,8 @@ class Registry:
         """Let a schema be there under its id; whether it had to be written.
 
         Raises:
-            InvalidError: Another schema is there under this id.
+            InvalidError: Another schema is there under this id, or the registry takes
+                no ids but its own.
             RetriableError: The registry is away, or refuses.
         """
         there = self._ask("GET", f"/schemas/ids/{entry.id}", missing=True)
@@ -56,7 +63,7 @@ class Registry:
             return False
         subject = quote(entry.subject, safe="")
         mode = self._ask("GET", f"/mode/{subject}", missing=True)
-        self._ask("PUT", f"/mode/{subject}", {"mode": "IMPORT"})
+        self._ask("PUT", f"/mode/{subject}", {"mode": "IMPORT"}, never=_NO_IMPORT)
         try:
             said = {"schema": entry.schema, "id": entry.id, "version": VERSION}
             self._ask("POST", f"/subjects/{subject}/versions", said)
@@ -66,8 +73,15 @@ class Registry:
         return True
 
     def _ask(
-        self, method: str, path: str, body: Any = None, *, missing: bool = False
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        missing: bool = False,
+        never: str = "",
     ) -> Any:
+        # `missing`: None is an answer; `never`: what it means if it cannot do this.
         kind = (
             http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         )
@@ -86,6 +100,10 @@ class Registry:
             connection.close()
         if missing and answer.status == http.client.NOT_FOUND:
             return None
+        if never and answer.status in _CANNOT:
+            raise InvalidError(
+                f"registry: {method} is answered {answer.status}; {never}"
+            )
         if answer.status != http.client.OK:
             raise RetriableError(f"registry: {method} is answered {answer.status}")
         try:

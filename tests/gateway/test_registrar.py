@@ -34,6 +34,7 @@ class Standin:
         self.schemas: dict[int, str] = {}
         self.modes: dict[str, str] = {}
         self.writes = 0
+        self.imports = True
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         """What a registry answers."""
@@ -44,6 +45,8 @@ class Standin:
             case ["mode", subject] if method == "GET":
                 mode = self.modes.get(subject)
                 return (404, {}) if mode is None else (200, {"mode": mode})
+            case ["mode", _] if not self.imports:
+                return 405, {}
             case ["mode", subject]:
                 self.modes[subject] = body["mode"]
                 return 200, body
@@ -124,6 +127,23 @@ def test_another_schema_under_our_id_is_left_alone(
     assert held.schemas[first.id] == '"string"'
     assert Registry(url).put(second)
     assert held.modes[second.subject] == "READONLY"
+
+
+def test_a_registry_that_takes_no_ids_is_told_once(
+    standin: tuple[Standin, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As Karapace answers: nothing is written, nothing is tried again."""
+    held, url = standin
+    held.imports = False
+    thread = Registrar(Registry(url), entries(catalogue()).values())
+    thread.start()
+    thread.join(20)
+
+    assert not thread.is_alive()
+    assert held.writes == 0
+    [said] = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+    assert "405" in said
+    assert "unset KERWEN_REGISTRY" in said
 
 
 def test_a_registry_that_is_away_is_tried_again(standin: tuple[Standin, str]) -> None:
