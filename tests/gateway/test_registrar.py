@@ -45,11 +45,9 @@ class Standin:
             case ["mode", subject] if method == "GET":
                 mode = self.modes.get(subject)
                 return (404, {}) if mode is None else (200, {"mode": mode})
-            case ["mode", _] if not self.imports:
-                return 405, {}
             case ["mode", subject]:
-                self.modes[subject] = body["mode"]
-                return 200, body
+                self.modes |= {subject: body["mode"]} if self.imports else {}
+                return (200, body) if self.imports else (405, {})
             case ["subjects", subject, "versions"] if method == "POST":
                 if self.modes.get(subject) != "IMPORT":
                     return 422, {"error_code": 42205}
