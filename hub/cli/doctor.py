@@ -130,7 +130,7 @@ def _files(settings: Settings, catalogue: Catalogue | None) -> Iterator[Finding]
         yield from _bundles(settings)
     yield from expiry.of_certificates(home, datetime.now(UTC))
     yield from stores.of_stores(settings)
-    yield from _spools(home)
+    yield from _spools(home, catalogue)
     if catalogue is not None:
         yield from agreements.of_agreements(home, catalogue, datetime.now(UTC).date())
         yield from late.of_spools(home, catalogue)
@@ -139,14 +139,15 @@ def _files(settings: Settings, catalogue: Catalogue | None) -> Iterator[Finding]
 def look_at(settings: Settings, member: str) -> Iterator[Finding]:
     """Findings about one ministry's machine, where no hub runs."""
     home = settings.home
-    check_member(read_catalogue(settings.catalogue), member)
+    catalogue = read_catalogue(settings.catalogue)
+    check_member(catalogue, member)
     yield from _disk(home)
     if settings.bootstrap:
         addresses = settings.bootstrap.split(",")
         yield from asking.down(asking.silent(home, member, addresses))
     yield from publishing.look(home, member)
     yield from expiry.of_certificates(home, datetime.now(UTC), f"{member}.pem")
-    yield from _spools(home, f"{member}.sqlite")
+    yield from _spools(home, catalogue, f"{member}.sqlite")
 
 
 def _disk(home: Home) -> Iterator[Finding]:
@@ -221,14 +222,22 @@ def _keys(home: Home, catalogue: Catalogue | None) -> Iterator[Finding]:
             yield Finding(what="keys", cause=str(error), command=command)
 
 
-def _spools(home: Home, names: str = "*.sqlite") -> Iterator[Finding]:
+def _spools(
+    home: Home, catalogue: Catalogue | None = None, names: str = "*.sqlite"
+) -> Iterator[Finding]:
+    flows = catalogue.dataflows.values() if catalogue else ()
+    hushed = {one.id for one in flows if one.quiet}
     for path in sorted(home.spool.glob(names)):
         member = path.stem
         try:
             with Spool.open(path, write=False) as spool:
-                silent = quiet.hidden(spool)
-                waiting = ledger.count(spool, State.SPOOLED, State.SENT, but=silent)
-                refused = ledger.count(spool, State.REFUSED)
+                # Those that have slots wait for them; nobody is told how many do.
+                slotted = quiet.hidden(spool)
+                unsent = ledger.count(spool, State.SPOOLED, State.SENT, but=slotted)
+                told = hushed.union(slotted)
+                waiting = ledger.count(spool, State.SPOOLED, State.SENT, but=told)
+                broken = ledger.count(spool, State.REFUSED)
+                refused = ledger.count(spool, State.REFUSED, but=told)
         except HubError as error:
             yield Finding(
                 what="spool unreadable",
@@ -236,15 +245,20 @@ def _spools(home: Home, names: str = "*.sqlite") -> Iterator[Finding]:
                 command=stores.restoring(path, home),
             )
             continue
-        if waiting:
+        if unsent:
             yield Finding(
                 what="spool",
-                cause=f"{waiting} batches of {member} have no receipt yet",
+                cause=f"{_some(unsent, waiting)} of {member} have no receipt yet",
                 command=f"kerwen publish --member {member}",
             )
-        if refused:
+        if broken:
             yield Finding(
                 what="spool",
-                cause=f"{refused} batches of {member} were refused as a whole",
+                cause=f"{_some(broken, refused)} of {member} were refused as a whole",
                 command=f"kerwen publish --member {member} --retry",
             )
+
+
+def _some(all_of_them: int, told: int) -> str:
+    """How many batches; no number where some of them may not be counted."""
+    return "batches" if all_of_them > told else f"{told} batches"

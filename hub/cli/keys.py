@@ -13,10 +13,10 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
-from hub.cli import certificates, custody, keychange, rekey, shredding
+from hub.cli import certificates, custody, hushed, keychange, rekey, shredding
 from hub.cli.output import Output
+from hub.core import topics
 from hub.core.errors import UsageError
 from hub.edge import enacting, impact, keyring, keystock, rotation
 from hub.edge.keystock import Stock
@@ -95,17 +95,20 @@ def _impact(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     if len(args.names) != 1:
         raise UsageError("impact: name one key; `kerwen keys list` shows them")
     registry = keyring.registry(settings.home.root)
-    found = impact.of(settings, enacting.in_force(settings), args.names[0], registry)
+    catalogue = enacting.in_force(settings)
+    found = impact.of(settings, catalogue, args.names[0], registry)
+    places = hushed.rows(found.places, topics.quiet(catalogue))
     out.table(
         f"Messages that name {found.key_id}",
         ("topic", "partition", "messages", "first", "last"),
         [
-            (one.topic, one.partition, one.messages, one.first, one.last)
-            for one in found.places
+            tuple(one[name] for name in ("topic", "partition", *_PLACE))
+            for one in places
         ],
-        right=("partition", "messages", "first", "last"),
+        right=("partition", *_PLACE),
     )
-    out.result(_plain(asdict(found)), "\n".join(_told(found)))
+    value = {**asdict(found), "places": places, "messages": hushed.total(places)}
+    out.result(value, "\n".join(_told(found)))
     return 0
 
 
@@ -118,8 +121,7 @@ def _told(found: impact.Impact) -> list[str]:
     return [*lines, *(f"without it: {one}" for one in found.without)]
 
 
-def _plain(value: dict[str, Any]) -> dict[str, Any]:
-    return {**value, "messages": sum(one["messages"] for one in value["places"])}
+_PLACE = ("messages", "first", "last")
 
 
 _ACTS: dict[str, Act] = {

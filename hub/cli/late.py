@@ -50,7 +50,7 @@ def of_spools(home: Home, catalogue: Catalogue) -> Iterator[Finding]:
     quiet = {flow.id for flow in catalogue.dataflows.values() if flow.quiet}
     for path in sorted(home.spool.glob("*.sqlite")):
         try:
-            found = figures.read(path, time.time_ns() // 1_000_000)
+            found = figures.read(path, time.time_ns() // 1_000_000, quiet)
         except HubError:
             continue  # doctor has a finding of its own for it
         yield from _of_spool(found, quiet)
@@ -60,9 +60,9 @@ def _of_spool(found: Figures, quiet: set[str]) -> Iterator[Finding]:
     if found.overdue:
         yield Finding(
             what="no receipt",
-            cause=f"{found.overdue} batches of {found.member} are unanswered for more "
-            f"than {RECEIPT_SECONDS // 60} minutes, the first for "
-            f"{found.receipt_age_seconds // 60}",
+            cause=f"{'' if found.hushed else f'{found.overdue} '}batches of "
+            f"{found.member} are unanswered for more than {RECEIPT_SECONDS // 60} "
+            f"minutes, the first for {found.receipt_age_seconds // 60}",
             command=f"kerwen publish --member {found.member}",
         )
     old = {

@@ -12,11 +12,14 @@ import argparse
 import time
 from dataclasses import asdict
 
+from hub.cli import hushed
 from hub.cli.bundles import standings
 from hub.cli.keychange import NOT_DONE
 from hub.cli.output import Output
+from hub.core import topics
 from hub.core.errors import UsageError
 from hub.edge import destroying, enacting, trail
+from hub.edge.files import read_catalogue
 from hub.edge.settings import Settings
 
 
@@ -35,7 +38,9 @@ def destroy(args: argparse.Namespace, settings: Settings, out: Output) -> int:
         raise UsageError("destroy: name one key; `kerwen keys list` shows them")
     if args.apply and not args.reason:
         raise UsageError("destroy: say why with --reason; it is kept for good")
-    doomed = destroying.look(settings, enacting.in_force(settings), args.names[0])
+    catalogue = enacting.in_force(settings)
+    doomed = destroying.look(settings, catalogue, args.names[0])
+    ranges = hushed.rows(doomed.ranges, topics.quiet(catalogue))
     positions = {
         (one["topic"], one["partition"]): int(one["position"])
         for one in standings(settings.home)
@@ -45,14 +50,14 @@ def destroy(args: argparse.Namespace, settings: Settings, out: Output) -> int:
         f"Sealed to {doomed.key_id}",
         ("topic", "partition", "first", "last", "messages"),
         [
-            (one.topic, one.partition, one.first, one.last, one.messages)
-            for one in doomed.ranges
+            tuple(one[name] for name in ("topic", "partition", *_RANGE))
+            for one in ranges
         ],
-        right=("partition", "first", "last", "messages"),
+        right=("partition", *_RANGE),
     )
     out.say(
-        f"{doomed.retained} of these messages are retained and become unreadable; "
-        "backups of the keys hold it until they are destroyed, too"
+        "what of it is retained becomes unreadable; backups of the keys hold it until "
+        "they are destroyed, too"
     )
     digest = ""
     if args.apply:
@@ -65,8 +70,8 @@ def destroy(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     out.result(
         {
             "key": doomed.key_id,
-            "ranges": [asdict(one) for one in doomed.ranges],
-            "retained": doomed.retained,
+            "ranges": ranges,
+            "retained": bool(doomed.retained),
             "statement": digest,
             "applied": bool(args.apply),
         },
@@ -79,16 +84,27 @@ def destroyed(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     """List the statements on destroyed keys, verified."""
     del args
     found = list(destroying.statements(settings.home))
+    quiet = topics.quiet(read_catalogue(settings.catalogue))
     out.table(
         "Destroyed keys",
-        ("id", "ranges", "retained", "why", "statement"),
+        ("id", "ranges", "why", "statement"),
         [
-            (one.key_id, len(one.ranges), one.retained, one.reason, one.digest().hex())
+            (one.key_id, len(one.ranges), one.reason, one.digest().hex())
             for one in found
         ],
-        right=("ranges", "retained"),
+        right=("ranges",),
     )
-    out.result(
-        {"destroyed": [{**asdict(one), "digest": one.digest().hex()} for one in found]}
-    )
+    listed = [
+        {
+            **asdict(one),
+            "ranges": hushed.rows(one.ranges, quiet),
+            "retained": bool(one.retained),
+            "digest": one.digest().hex(),
+        }
+        for one in found
+    ]
+    out.result({"destroyed": listed})
     return 0
+
+
+_RANGE = ("first", "last", "messages")

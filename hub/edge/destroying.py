@@ -85,14 +85,14 @@ def refuse(doomed: Doomed, positions: Positions, *, early: bool) -> None:
         at = positions.get((one.topic, one.partition))
         if at is None or at < one.last:
             raise InvalidError(
-                f"{one.topic}/{one.partition} is not opened up to offset {one.last}, "
-                f"which is sealed to {doomed.key_id}: `kerwen status --partitions`"
+                f"{one.topic}/{one.partition} is not opened up to the last message "
+                f"sealed to {doomed.key_id}: `kerwen status --partitions`"
             )
     if not early:
         raise InvalidError(
-            f"{doomed.retained} messages sealed to {doomed.key_id} are still retained, "
-            "and without it no audit or rebuild can read them: wait for their "
-            "retention, or give --early"
+            f"messages sealed to {doomed.key_id} are still retained, and without it "
+            "no audit or rebuild can read them: wait for their retention, or give "
+            "--early"
         )
 
 

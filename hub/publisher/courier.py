@@ -248,9 +248,13 @@ class Courier:
         """Let what has had no receipt for so long go again with the next sending."""
         now_ms = self.sealer.now_ms()
         if ledger.remind(self.spool, now_ms, round(seconds * 1000)):
+            flows = self.catalogue.dataflows.values()
+            hushed = {one.id for one in flows if one.quiet}
             number, longest_ms = ledger.overdue(self.spool, now_ms, 0)
+            told, _ = ledger.overdue(self.spool, now_ms, 0, but=hushed)
+            some = "batches" if number > told else f"{number} batches"
             self.notes.append(
-                f"{number} batches are without a receipt, the first for "
+                f"{some} are without a receipt, the first for "
                 f"{longest_ms // 60_000} minutes; they go again: does the hub run?"
             )
 

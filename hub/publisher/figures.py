@@ -52,7 +52,9 @@ class Figures:
     """What one spool comes to.
 
     Attributes:
-        overdue: Batches without a receipt for longer than :data:`RECEIPT_SECONDS`.
+        overdue: Batches without a receipt for longer than :data:`RECEIPT_SECONDS`;
+            those of quiet dataflows are one together.
+        hushed: Whether there are such.
         receipt_age_seconds: Of the oldest batch without a receipt; 0: there is none.
         ahead_ms: This machine's clock minus the brokers'.
         accounts: Of refused rows.
@@ -62,6 +64,7 @@ class Figures:
     member: str
     batches: dict[str, int]
     overdue: int
+    hushed: bool
     receipt_age_seconds: int
     ahead_ms: int
     accounts: list[Account] = field(default_factory=list)
@@ -78,7 +81,8 @@ def read(path: Path, now_ms: int, quiet: Collection[str] = ()) -> Figures:
     Args:
         path: Of the spool.
         now_ms: This machine's clock.
-        quiet: Dataflows of which no batch is counted that waits.
+        quiet: Dataflows of which no batch is counted that waits; refused or late, they
+            are one together: that there are some has to be seen.
 
     Raises:
         HubError: It cannot be read.
@@ -86,15 +90,18 @@ def read(path: Path, now_ms: int, quiet: Collection[str] = ()) -> Figures:
     with Spool.open(path, write=False) as spool:
         ahead_ms = ledger.figure(spool, ledger.CLOCK_MS)
         _, oldest_ms = ledger.overdue(spool, now_ms, 0)
-        number, _ = ledger.overdue(spool, now_ms, RECEIPT_SECONDS * 1000)
+        late = spool, now_ms, RECEIPT_SECONDS * 1000
+        number, told = (ledger.overdue(*late, but=but)[0] for but in ((), quiet))
+        broken = [ledger.count(spool, State.REFUSED, but=but) for but in ((), quiet)]
         return Figures(
             member=path.stem,
             batches={
                 State.SPOOLED: ledger.count(spool, State.SPOOLED, but=quiet),
                 State.SENT: ledger.count(spool, State.SENT, but=quiet),
-                State.REFUSED: ledger.count(spool, State.REFUSED),
+                State.REFUSED: broken[1] + (broken[0] > broken[1]),
             },
-            overdue=number,
+            overdue=told + (number > told),
+            hushed=number > told,
             receipt_age_seconds=oldest_ms // 1000,
             ahead_ms=ahead_ms,
             accounts=accounts.accounts(spool),

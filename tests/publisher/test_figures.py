@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from hub.publisher.spool import Spool
 
 FLOW = "border_crossing"
 DAY_MS = 86_400_000
+QUIET = "service_contact"
 
 
 def spoiled(rows: pl.DataFrame) -> pl.DataFrame:
@@ -112,6 +114,66 @@ def test_status_and_doctor_explain_each_in_one_line(
     assert courier.RECEIPT_SECONDS < 400
     told = {one.what for one in doctor.look(desk.settings)}
     assert {"no receipt", "clock"} <= told
+
+
+@pytest.mark.parametrize("beside", [0, 3])
+def test_that_batches_of_quiet_dataflows_are_late_is_told_and_not_how_many(
+    desk: Any,
+    tmp_path: Path,
+    crossings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    beside: int,
+) -> None:
+    """One batch or four: Prometheus, status, doctor and publish say the same."""
+    later_ms = time.time_ns() // 10**6 + DAY_MS
+    monkeypatch.setattr(time, "time_ns", lambda: later_ms * 10**6)
+    said = []
+    for number in (1, 4):
+        here = make_late(desk, tmp_path, crossings, number, beside)
+        with here.session() as session:
+            session.courier.remind()
+            notes = [*session.courier.notes]
+        home = here.settings.home
+        causes = [
+            *(one.cause for one in late.of_spools(home, here.catalogue)),
+            *(one.cause for one in doctor.look_at(here.settings, "sms")),
+        ]
+        spools = figures.Spools(home.spool, {QUIET}, lambda: later_ms)
+        gauges = {
+            (family.name, *sample.labels.values(), sample.value)
+            for family in spools.collect()
+            for sample in family.samples
+            if family.name in {"kerwen_receipts_overdue", "kerwen_spool_batches"}
+        }
+        said.append((notes, causes, gauges))
+
+    assert said[0] == said[1]
+    assert any("batches of sms are unanswered" in one for one in said[0][1])
+    assert any("batches of sms were refused" in one for one in said[0][1])
+    assert ("kerwen_receipts_overdue", "publisher", "sms", beside + 1) in said[0][2]
+
+
+def make_late(
+    desk: Any, tmp_path: Path, crossings: Any, number: int, beside: int
+) -> Any:
+    """A home with so many batches of a quiet dataflow unanswered, and as many refused.
+
+    The batches of these tests are border crossings by another name.
+    """
+    here = type(desk)(tmp_path / f"{number} {beside}", desk.catalogue)
+    path = tmp_path / f"{number} {beside}.csv"
+    crossings(10 * (2 * number + beside)).write_csv(path)
+    with here.session() as session:
+        here.hub.drop = set(range(1, 99))
+        session.publish(FLOW, path, wait_seconds=0)
+        with session.spool.change() as connection:
+            hidden = "UPDATE batches SET dataflow = ? WHERE id <= ?"
+            connection.execute(hidden, (QUIET, 2 * number))
+            refused = "UPDATE batches SET state = 'refused' WHERE id <= ?"
+            connection.execute(refused, (number,))
+            connection.execute("UPDATE batches SET first_ms = 0, sent_ms = 0")
+            ledger.note(session.spool, ledger.CLOCK_MS, 0)
+    return here
 
 
 def test_a_spool_that_cannot_be_read_is_a_figure(desk: Any) -> None:
