@@ -103,6 +103,12 @@ class Custody:
         )
         await loop.run_in_executor(self._files, take)
 
+    async def prune(self, one: Partition, floor: int) -> None:
+        """Of a state that stands still, drop the checkpoints that became too old."""
+        loop = asyncio.get_running_loop()
+        shelf = self._shelf(one)
+        await loop.run_in_executor(self._files, checkpoints.prune, shelf, floor)
+
     def _try(self, one: Partition) -> State | None:
         """In a thread: open a state; where there is none, its newest checkpoint."""
         folder = self._folder / folder_name(one.tp.topic, one.tp.partition)

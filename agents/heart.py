@@ -187,11 +187,14 @@ class Heart:
         runtime = self._runtime
         floors = await self._starts()
         for one in list(runtime.partitions.values()):
+            floor = floors.get(one.tp, 0)
             if one.folded <= one.kept:
+                # Nothing comes, and still what the log has kept grows shorter.
+                await runtime.custody.prune(one, floor)
                 continue
             began, folded = time.monotonic(), one.folded
             try:
-                await runtime.custody.checkpoint(one, floors.get(one.tp, 0))
+                await runtime.custody.checkpoint(one, floor)
             except FencedError:
                 continue
             except (OSError, RetriableError) as error:

@@ -79,10 +79,20 @@ def take(
     partial.rename(target)
     aside = state.folder.with_name(state.folder.name + _STALE)
     shutil.rmtree(aside, ignore_errors=True)
-    for place, old in enumerate(_folders(shelf)):
-        if place >= KEPT or int(old.name) + 1 < floor:
-            shutil.rmtree(old, ignore_errors=True)
+    prune(shelf, floor)
     return Checkpoint(folder=target, offset=offset, log=log)
+
+
+def prune(shelf: Path, floor: int) -> None:
+    """Remove what is too many, and what nobody could go on from; the newest stays.
+
+    Args:
+        shelf: Where the checkpoints are.
+        floor: Where the log begins.
+    """
+    for place, old in enumerate(_folders(shelf)):
+        if place >= KEPT or (place and int(old.name) + 1 < floor):
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def claimed(shelf: Path) -> list[int]:

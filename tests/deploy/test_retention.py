@@ -125,6 +125,20 @@ def test_checkpoints_are_two(tmp_path: Path) -> None:
     assert checkpoints.claimed(tmp_path / "shelf") == [4, 3]
 
 
+def test_what_nobody_can_go_on_from_goes_though_nothing_comes(tmp_path: Path) -> None:
+    """A log that grows shorter leaves old checkpoints behind; the newest stays."""
+    state = open_state(tmp_path / "s", Budget.of())
+    assert state is not None
+    shelf = tmp_path / "shelf"
+    for offset in (3, 7):
+        state.write({b"n": bytes([offset])})
+        checkpoints.take(state, shelf, offset=offset, log="00" * 16)
+    state.close()
+    for floor, left in ((4, [7, 3]), (5, [7]), (99, [7])):
+        checkpoints.prune(shelf, floor)
+        assert checkpoints.claimed(shelf) == left
+
+
 def test_a_state_that_was_put_aside_is_not_kept_for_good(tmp_path: Path) -> None:
     """It is there to be looked at, until what took its place has a copy of its own."""
     state = open_state(tmp_path / "s", Budget.of())
