@@ -14,14 +14,14 @@ from __future__ import annotations
 import base64
 import os
 import re
-import socket
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from hub.core.errors import MachineError
-from hub.edge.kafka import context
+from hub.edge.kafka import answers
 from hub.edge.settings import Home
 from hub.embedded import pki, ports
 from hub.embedded.children import Child, tail
@@ -104,6 +104,7 @@ class Kafka:
         metrics_port: int = 0,
         heap_mb: int = HEAP_MB,
         quick: bool = False,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
         self.port = ports.claim(port, "the broker")
@@ -111,6 +112,7 @@ class Kafka:
         self._controller_port = ports.claim(0, "the controller")
         self._heap_mb = heap_mb
         self._quick = quick
+        self._more = more or {}
         self._child: Child | None = None
 
     @property
@@ -178,15 +180,7 @@ class Kafka:
 
     def answers(self, seconds: float = 2.0) -> bool:
         """Whether the broker accepts a client: it listens long before it does."""
-        tls = context(self.home, "admin")
-        try:
-            with (
-                socket.create_connection((ports.HOST, self.port), seconds) as plain,
-                tls.wrap_socket(plain, server_hostname=ports.HOST),
-            ):
-                return True
-        except OSError:
-            return False
+        return answers(self.home, "admin", self.bootstrap, seconds)
 
     def stop(self, seconds: float = STOP_SECONDS_MAX) -> None:
         """Stop the broker cleanly, or at the deadline by force."""
@@ -209,6 +203,7 @@ class Kafka:
             data=_escaped(self._data),
             pki=_escaped(self.home.pki),
         )
+        content += "".join(f"{name}={value}\n" for name, value in self._more.items())
         self._properties.write_text(content, "ascii")
 
     def _java(self, found: Jars, heap_mb: int, *options: str) -> list[str | Path]:

@@ -47,6 +47,7 @@ class Plan:
         services: Processes started after the workers are ready.
         port: The broker's port; 0: a free one.
         quick: See :class:`hub.embedded.kafka.Kafka`.
+        broker: Settings of the broker besides ours, in Kafka's words.
         ready_seconds: How long everything may take to be ready.
     """
 
@@ -56,6 +57,7 @@ class Plan:
     port: int = 0
     heap_mb: int = HEAP_MB
     quick: bool = False
+    broker: Mapping[str, str] = field(default_factory=dict)
     ready_seconds: float = 90
 
     def __post_init__(self) -> None:

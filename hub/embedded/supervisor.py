@@ -179,6 +179,7 @@ class Supervisor:
                 port=self.plan.port,
                 heap_mb=self.plan.heap_mb,
                 quick=self.plan.quick,
+                more=self.plan.broker,
             )
             try:
                 self._broker.start(stopped=self._stop)

@@ -14,6 +14,7 @@ def test_a_plan_comes_back_from_its_text() -> None:
         workers={"intake": 2, "release": 0},
         services=(Service(name="gateway", command=("-m", "x", "{port}"), port=8000),),
         port=9093,
+        broker={"log.retention.check.interval.ms": "1000"},
     )
 
     assert from_text(to_text(plan)) == plan
