@@ -7,6 +7,7 @@ Rules (operators):
   Kafka's segments.
 - Every word passes :mod:`hub.edge.redaction`: what is not a word of ours is left out.
   Values of samples are kept, labels are not taken on trust.
+- Of a quiet log it has neither position nor lag: how many messages there are is secret.
 - A zip of texts, so a person can read before she sends it.
 """
 
@@ -18,7 +19,7 @@ import platform
 import re
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.cli.findings import Finding
+from hub.core import topics
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import HubError, MachineError
 from hub.edge import checks
@@ -40,6 +42,15 @@ PAGE_BYTES_MAX = 4 << 20
 PAGE_SECONDS = 1.0
 _LIBRARIES = ("aiokafka", "cryptography", "faust-streaming", "polars", "rocksdict")
 _FIELDS = ("time", "level", "logger", "message", "stage", "exception", "at", "omitted")
+_MEASURES = frozenset(
+    {
+        *("pid", "position", "end", "lag", "started", "started_ms", "updated_ms"),
+        *("disk_free_bytes", "clock_behind_seconds"),
+    }
+)
+"""Fields of the status that are numbers of ours."""
+_COUNTED = {"position", "end", "lag", "gaps", "poison", "rebuild", "rebuilding", "cuts"}
+"""Fields of a partition in which its messages are counted."""
 _LABEL = re.compile(r'="((?:[^"\\]|\\.)*)"')
 
 
@@ -74,7 +85,8 @@ def _parts(
     findings = [redactor.value(asdict(one)) for one in found]
     yield "findings.json", _json(findings)
     said = daemon.status(settings) or {}
-    yield "status.json", _json(redactor.value(_without(said)))
+    hushed = topics.quiet(catalogue) if catalogue else None
+    yield "status.json", _json(redactor.value(_without(said, hushed), _MEASURES))
     yield "checks.json", _json([asdict(one) for one in checks.read(settings.home)])
     for process in (*said.get("workers", ()), *said.get("services", ())):
         name = redactor.text(str(process["name"]))
@@ -101,15 +113,18 @@ def _versions(settings: Settings, catalogue: Catalogue | None) -> dict[str, obje
     }
 
 
-def _without(said: Mapping[str, Any]) -> dict[str, Any]:
-    """The status without what opens doors or names the machine."""
+def _without(said: Mapping[str, Any], hushed: Collection[str] | None) -> dict[str, Any]:
+    """The status without what opens doors, names the machine or counts a quiet log.
+
+    Without a catalogue nobody knows which logs are quiet, so all are.
+    """
     left_out = {"token", "home", "log", "address", "bootstrap", "metrics"}
 
     def clean(value: Any) -> Any:
         if isinstance(value, dict):
-            return {
-                key: clean(one) for key, one in value.items() if key not in left_out
-            }
+            quiet = "topic" in value and (hushed is None or value["topic"] in hushed)
+            less = left_out | (_COUNTED if quiet else set())
+            return {key: clean(one) for key, one in value.items() if key not in less}
         return [clean(one) for one in value] if isinstance(value, list) else value
 
     return dict(clean(dict(said)))

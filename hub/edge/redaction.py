@@ -5,7 +5,8 @@ Rules (operators):
 - Nothing is recognised as secret: a name of a person looks like any other word. What
   may pass is recognised instead: words that stand in our own source code, ids of the
   catalogue, names of exceptions, and numbers of at most :data:`DIGITS_MAX` digits.
-- Everything else becomes :data:`GONE`: identities, birth dates, keys, tokens, paths.
+- Everything else becomes :data:`GONE`: identities, birth dates, keys, tokens, paths;
+  names of fields and plain numbers as well as texts.
 - Sample data and examples of names are no source of words.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -75,13 +76,31 @@ class Redactor:
             end = found.end()
         return "".join([*kept, self._words(text[end:])])
 
-    def value(self, value: object) -> object:
-        """The same of everything in a value that JSON can hold."""
+    def value(self, value: object, measures: Container[str] = ()) -> object:
+        """The same of everything in a value that JSON can hold.
+
+        Args:
+            value: What is to leave.
+            measures: Names of fields whose numbers may be of any size: our own code
+                counts or times something there.
+        """
         if isinstance(value, dict):
-            return {str(key): self.value(one) for key, one in value.items()}
+            kept: dict[str, object] = {}
+            for key, one in value.items():
+                name = self.text(str(key))
+                while name in kept:  # two that are left out are still two
+                    name += GONE
+                measured = key in measures and type(one) in {int, float}
+                kept[name] = one if measured else self.value(one, measures)
+            return kept
         if isinstance(value, (list, tuple)):
-            return [self.value(one) for one in value]
-        return self.text(value) if isinstance(value, str) else value
+            return [self.value(one, measures) for one in value]
+        if isinstance(value, str):
+            return self.text(value)
+        if value is None or isinstance(value, bool):
+            return value
+        small = isinstance(value, (int, float)) and abs(value) < 10**DIGITS_MAX
+        return value if small else GONE
 
     def _words(self, text: str) -> str:
         parts = (_WORD.sub(self._word, part) for part in _DAY.split(text))

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from hub.cli import diagnostics
 from hub.cli.main import main
+from hub.core import topics
 from hub.edge import keyring
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home
@@ -86,6 +88,31 @@ def test_nothing_that_was_planted_is_in_it(
     findings = json.loads(texts["findings.json"])
     assert "no hub" in {one["what"] for one in findings}
     assert json.loads(texts["versions.json"])["packages"]["polars"]
+
+
+def test_a_quiet_log_is_not_counted() -> None:
+    """Neither position nor lag; without a catalogue of none."""
+    quiet, loud = "ministry.moh.service_contact", "ministry.sms.border_crossing"
+    said = {
+        "workers": [
+            {
+                "partitions": [
+                    {"topic": name, "position": 7, "end": 9, "lag": 2}
+                    for name in (quiet, loud)
+                ]
+            }
+        ]
+    }
+    hushed = topics.quiet(read_catalogue())
+
+    [worker] = diagnostics._without(said, hushed)["workers"]
+    [unknown] = diagnostics._without(said, None)["workers"]
+
+    assert worker["partitions"] == [
+        {"topic": quiet},
+        {"topic": loud, "position": 7, "end": 9, "lag": 2},
+    ]
+    assert unknown["partitions"] == [{"topic": quiet}, {"topic": loud}]
 
 
 def test_a_bundle_that_cannot_be_written_is_told(

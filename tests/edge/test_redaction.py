@@ -70,3 +70,23 @@ def test_values_of_all_depths_are_read(redactor: Redactor) -> None:
     """Lists and objects too."""
     value = {"error": ["Aýsoltan", {"offset": 7}]}
     assert redactor.value(value) == {"error": [GONE, {"offset": 7}]}
+
+
+def test_names_of_fields_and_plain_numbers_are_read_as_well(redactor: Redactor) -> None:
+    """A person as a key, a document as a number; what our own code measures stays."""
+    value = {"Aýsoltan": 1, "Meredow": 2, "position": 12345678901, "lag": True}
+
+    assert redactor.value(value) == {
+        GONE: 1,
+        f"{GONE}{GONE}": 2,
+        "position": GONE,
+        "lag": True,
+    }
+    assert redactor.value({"offset": 12345678901.5, "end": -99_999}) == {
+        "offset": GONE,
+        "end": -99_999,
+    }
+    measured = redactor.value(
+        [{"position": 12345678901, "end": "Meredow"}], {"position"}
+    )
+    assert measured == [{"position": 12345678901, "end": GONE}]
