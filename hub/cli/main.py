@@ -87,8 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _run(words: list[str], out: Output) -> int:
-    """Find the verb, parse its arguments, call it."""
+def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Parses these words: all verbs, and the arguments of the one they name."""
     parser = _Parser(
         prog="kerwen",
         description="Inter-agency exchange hub for migration indicators.",
@@ -102,6 +102,12 @@ def _run(words: list[str], out: Output) -> int:
         if name == verb:
             module = importlib.import_module(f"hub.cli.{name}")
             module.arguments(sub)
+    return parser
+
+
+def _run(words: list[str], out: Output) -> int:
+    """Find the verb, parse its arguments, call it."""
+    parser = parser_for(words)
     args = parser.parse_args(words)
     if args.verb is None:
         parser.print_help()
