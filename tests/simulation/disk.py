@@ -133,8 +133,16 @@ class Shelf:
     def add(self, copy: Copy, floor: int = 0) -> None:
         """Keep one more; the oldest go, and those from which nobody could go on."""
         others = [one for one in self.copies if one.offset != copy.offset]
-        found = sorted([copy, *others], key=lambda one: -one.offset)
-        self.copies = [one for one in found[:KEPT] if one.offset + 1 >= floor]
+        self.copies = sorted([copy, *others], key=lambda one: -one.offset)
+        self.prune(floor)
+
+    def prune(self, floor: int) -> None:
+        """Those go that are too many or too old; the newest stays."""
+        self.copies = [
+            one
+            for place, one in enumerate(self.copies[:KEPT])
+            if not place or one.offset + 1 >= floor
+        ]
 
     def rot(self) -> bool:
         """The newest one is damaged; false if there is none to fall back to."""
@@ -238,6 +246,11 @@ class Checkpoints:
         state.check()
         copy = Copy(offset=offset, log=log, entries=state.kept.copy())
         place.shelf.add(copy, floor)
+
+    @staticmethod
+    def prune(place: Place, floor: int) -> None:
+        """Drop what became too old while nothing came."""
+        place.shelf.prune(floor)
 
     @staticmethod
     def claimed(place: Place) -> list[int]:

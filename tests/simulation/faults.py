@@ -43,6 +43,8 @@ WITH_COPIES = ("age", "rot", "retain")
 BROUGHT_BY = {
     "before take": "copy",
     "after take": "copy",
+    "before prune": "copy",
+    "after prune": "copy",
     "before hint": "tell",
     "after hint": "tell",
     "ask starts": "jump",

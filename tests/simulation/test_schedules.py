@@ -17,13 +17,18 @@ import pytest
 
 from tests.simulation import cuts, longrun, trial, workload, world
 from tests.simulation.faults import LOG_FAULTS, Fault
-from tests.simulation.world import SMALL, WHOLE
+from tests.simulation.world import BRIEF, SMALL, WHOLE
 
 SCHEDULES, SECONDS, LEAST = 2_000, 80.0, 200
 """How many on the small catalogue; a slow machine tries fewer of them, never less."""
 
 WHOLE_SCHEDULES, WHOLE_SECONDS, WHOLE_LEAST = 24, 25.0, 2
 """The same on the whole one."""
+
+POINTS_FIRST, POINTS_COUNT = 350, 300
+"""A block for each of two cores: every point comes twice at least."""
+
+KNOWN_POINTS = 25
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACED = (3, 64, 530)
@@ -48,6 +53,21 @@ def test_nothing_is_lost_or_counted_twice(
     assert report.schedules >= LEAST
     assert longrun.never_struck(report) == []
     assert {stage for stage, _ in report.crashes} == {*world.STAGES}
+
+
+def test_a_worker_may_be_killed_at_every_point(
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Kill -9 strikes each stage wherever any stage awaits something."""
+    report = longrun.run(BRIEF.name, POINTS_FIRST, POINTS_COUNT, points=True)
+    record_property("schedules", report.json())
+    points = {point for _, point in report.crashes}
+    missed = {(stage, point) for stage in world.STAGES for point in points}
+
+    assert report.failed == ""
+    assert len(points) >= KNOWN_POINTS
+    # With one partition, nobody's turn is before its own.
+    assert missed - report.crashes.keys() <= {("release", "turn")}
 
 
 def test_nothing_is_lost_of_the_whole_catalogue_either(
