@@ -5,6 +5,8 @@ Rules (docs/production.md, "A new member"):
 - What would be done is shown with ``--plan``; every step looks whether it was done, so
   a run that broke off is simply run again, and a whole one changes nothing.
 - The act stands in the trail before it is done.
+- Nobody else vouches for a first key. So a request is taken only with the fingerprint
+  that the member read out by telephone, and never shown here before.
 - The test batch declares a period *incomplete*: it is signed, sealed and receipted
   like any other, and changes no figure.
 """
@@ -50,6 +52,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="ministry, member: what the member sent; without it keys are made here",
+    )
+    parser.add_argument(
+        "--fingerprint",
+        default="",
+        metavar="WORDS",
+        help="ministry, member: of the request, as the member read it by telephone",
     )
     parser.add_argument(
         "--certificate",
@@ -160,6 +168,8 @@ def _join(settings: Settings, args: argparse.Namespace, out: Output) -> int:
             f"{member.id}: {', '.join(missing) or 'nothing is missing'}",
         )
         return 0
+    if request is not None:
+        _compare(request, args.fingerprint)
     if missing:
         desk.note(f"onboard {args.action}")
     for step in steps:
@@ -167,6 +177,21 @@ def _join(settings: Settings, args: argparse.Namespace, out: Output) -> int:
             step.act()
             out.say(f"{member.id}: {step.name}")
     return _tried(desk, missing, args.wait, out)
+
+
+def _compare(request: onboarding.Request, heard: str) -> None:
+    """Refuse a request unless somebody of the member vouched for it."""
+    words = "".join(heard.split()).lower()
+    if not words:
+        raise UsageError(
+            f"call {request.member}, have it read the fingerprint that `kerwen onboard "
+            "request` showed there, and give it with --fingerprint"
+        )
+    if words != "".join(request.fingerprint.split()):
+        raise InvalidError(
+            f"this is not the request that {request.member} made: its fingerprint is "
+            "another; have it sent again, by another way, and call again"
+        )
 
 
 def _steps(desk: joining.Desk, action: str) -> list[Step]:
@@ -192,9 +217,9 @@ def _tried(desk: joining.Desk, missing: list[str], wait: float, out: Output) -> 
         value["fingerprint"] = desk.request.fingerprint
         out.result(
             {**value, "test": "theirs"},
-            f"{member.id} is let in; compare {desk.request.fingerprint} by telephone, "
-            f"then send {desk.package}: `kerwen onboard accept --member {member.id} "
-            "--package FOLDER`, and `kerwen declare … --incomplete` as a test batch",
+            f"{member.id} is let in; send {desk.package}: `kerwen onboard accept "
+            f"--member {member.id} --package FOLDER`, and `kerwen declare … "
+            "--incomplete` as a test batch",
         )
         return 0
     try:

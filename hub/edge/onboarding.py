@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from hub.core import epochs
 from hub.core.catalogue.live import Change, compare
 from hub.core.catalogue.load import load
 from hub.core.catalogue.model import Catalogue, Member
@@ -247,7 +248,7 @@ def _check_keys(
 ) -> None:
     uses = sorted(key.use for key in keys)
     named = all(
-        key.key_id.startswith(f"{member}-{key.use}-") and key.status == "active"
+        epochs.is_of(key.key_id, f"{member}-{key.use}") and key.status == "active"
         for key in keys
     )
     if uses != ["seal", "sign"] or not named:

@@ -158,7 +158,15 @@ def test_a_ministry_that_keeps_its_keys(
     forged.write_text(json.dumps(other))
     code, failed = verb(*join, str(forged))
     assert (code, "not signed by the key" in failed["error"]) == (1, True)
-    code, joined = verb(*join, str(request))
+    before = acts(hub, "port")
+    assert verb(*join, str(request))[0] == 2  # nobody was called
+    code, failed = verb(*join, str(request), "--fingerprint", "00 11")
+    assert (code, "another" in failed["error"]) == (1, True)
+    assert said["fingerprint"] not in failed["error"]
+    assert acts(hub, "port") == before
+    assert "port" not in read_catalogue(hub.settings.catalogue).members
+    heard = ("--fingerprint", said["fingerprint"].upper())
+    code, joined = verb(*join, str(request), *heard)
     assert (code, joined["fingerprint"]) == (0, said["fingerprint"])
     assert not (hub.home.keys / "port").exists()
     assert not (hub.home.pki / "port.pem").exists()
