@@ -177,7 +177,7 @@ def _about(gateway: Gateway, view: View, words: Words) -> Mapping[str, Any]:
             for name, there in entry.missing.items()
         ],
         "esms": [
-            (words.of(concepts[id_]) if id_ in concepts else id_, words.of(text))
+            (id_, words.of(concepts[id_]) if id_ in concepts else "", words.of(text))
             for id_, text in table.esms.items()
         ],
     }

@@ -65,6 +65,10 @@ class Words:
         found = str(getattr(texts()[key], self.language))
         return found.format(**values) if values else found
 
+    def named(self, key: str, name: str) -> str:
+        """A text that a catalogue of another country may not have; then the name."""
+        return self(key) if key in texts() else name
+
     def of(self, text: Text) -> str:
         """A text of the catalogue."""
         return str(getattr(text, self.language))

@@ -112,9 +112,7 @@ def test_what_is_not_shown_is_said_in_words(url: str) -> None:
 def test_the_gender_gap_is_computed_with_bounds(url: str, table: str) -> None:
     """From what is published; the figure lies inside its bounds."""
     page = get(f"{url}/tables/{table}", view="gap").text
-    found = re.findall(
-        r">([−\d.]+)<small>between ([−\d.]+) and ([−\d.]+)</small>", page
-    )
+    found = re.findall(r">([−\d.]+)<small>([−\d.]+) to ([−\d.]+)</small>", page)
 
     assert "Parity (women ÷ men)" in page
     assert len(found) > 5

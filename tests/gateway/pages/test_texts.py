@@ -63,6 +63,16 @@ def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
     assert left == set()
 
 
+def test_every_concept_of_the_metadata_has_a_name() -> None:
+    """What a table says of itself stands under words, not under codes."""
+    concepts = {id_ for one in catalogue().tables.values() for id_ in one.esms}
+    known = set(catalogue().codelists["CL_CONCEPT"].codes)
+    named = {key.partition(".")[2] for key in texts() if key.startswith("esms.")}
+
+    assert concepts - known == named
+    assert Words("en").named("esms.OTHER", "OTHER") == "OTHER"
+
+
 def test_every_published_table_has_a_theme() -> None:
     """So that nothing of ours stands under "other"."""
     tables = [one.id for one in catalogue().tables.values() if not one.internal]
