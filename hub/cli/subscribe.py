@@ -73,7 +73,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.output is not None:
         names = [table.id for table in tables]
         manifests = vintages(settings, args.member, names)
-        return _save(args.output, tables, found, manifests, out)
+        keys = settings.home.keys / "registry.json"
+        return _save(args.output, tables, found, manifests, out, keys=keys)
     if out.as_json:
         rows = [row_of(catalogue.tables[one.table], one) for one in found]
         out.result({"member": args.member, "observations": rows})
@@ -130,6 +131,8 @@ def _save(
     found: Iterable[Observation],
     manifests: Iterable[Vintage],
     out: Output,
+    *,
+    keys: Path,
 ) -> int:
     """Write the figures and, beside them, what verifies them offline."""
     shape = tablefiles.shape_of(path)
@@ -141,8 +144,8 @@ def _save(
     beside.write_text(proof.dumps(proof.of(manifests, figures)), "utf-8")
     out.result(
         {"file": str(path), "proof": str(beside), "observations": len(figures)},
-        f"{len(figures):,} observations in {path}; verify them anywhere with "
-        f"`kerwen verify {path} --keys registry.json`",
+        f"{len(figures):,} observations in {path}, proof in {beside}; verify them "
+        f"anywhere with a copy of {keys}: `kerwen verify {path} --keys registry.json`",
     )
     return 0
 

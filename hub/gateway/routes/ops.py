@@ -23,6 +23,17 @@ _STYLE = (
 )
 
 
+_TRY = (
+    ("A table for a spreadsheet", "/sdmx/2.1/data/{id}/all?format=xlsx"),
+    ("As CSV, with names", "/sdmx/2.1/data/{id}/all?format=csv&labels=both"),
+    ("Its structure, with all codes", "/sdmx/2.1/dataflow/KERWEN/{id}?references=all"),
+    ("All tables", "/sdmx/2.1/dataflow"),
+    ("All tables, for catalogues of data", "/catalog.jsonld"),
+    ("What there is for programs, as OpenAPI", "/openapi.json"),
+)
+"""What somebody looks at first; a table stands in for all."""
+
+
 @router.get("/livez")
 async def livez() -> Response:
     """The process answers."""
@@ -55,13 +66,20 @@ async def docs(request: Request) -> HTMLResponse:
         for path, operations in description["paths"].items()
         for method, operation in operations.items()
     ]
+    tables = web.gateway_of(request).tables()
+    first = next((one.id for one in tables if one.access == "public"), "TABLE")
+    tried = "".join(
+        f'<li>{text}: <a href="{place}"><code>{escape(place)}</code></a></li>'
+        for text, place in ((text, place.format(id=first)) for text, place in _TRY)
+    )
     title = escape(description["info"]["title"])
     text = escape(description["info"].get("description", ""))
     return HTMLResponse(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
-        f'<h1>{title}</h1><p>{text}</p><p>For programs: <a href="/openapi.json">'
-        f"openapi.json</a></p>{''.join(parts)}</html>"
+        f'<p><a href="/">Indicators</a></p><h1>{title}</h1><p>{text}</p>'
+        f"<h2>To begin with</h2><ul>{tried}</ul>"
+        f"<h2>Everything</h2>{''.join(parts)}</html>"
     )
 
 
