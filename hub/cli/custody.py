@@ -22,7 +22,7 @@ from hub.cli.output import Output
 from hub.core.errors import InvalidError, MachineError, UsageError
 from hub.edge import custodians, keylocks, pkcs11
 from hub.edge.custodians import SHARES, THRESHOLD, Custody
-from hub.edge.secretfiles import FILE_BYTES_MAX, read_text, write_file
+from hub.edge.secretfiles import read_text, write_file
 from hub.edge.settings import Settings
 
 _CLEAR = "\033[3J\033[2J\033[H"
@@ -146,11 +146,10 @@ def backup(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     target = _file(args, "backup")
     if target.exists():
         raise InvalidError(f"{target} exists: name another file")
-    content = keylocks.backup(settings.home.root)
     noted(settings, out, "keys backup", target.name, args.reason)
-    write_file(target, content, 0o600)
+    number = keylocks.backup(settings.home.root, target)
     out.result(
-        {"file": str(target), "bytes": len(content)},
+        {"file": str(target), "files": number, "bytes": target.stat().st_size},
         f"{target}: all keys of this home; {THRESHOLD} custodians can read it back",
     )
     return 0
@@ -159,10 +158,10 @@ def backup(args: argparse.Namespace, settings: Settings, out: Output) -> int:
 def restore(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     """Write the keys of a backup into an empty home."""
     source = _file(args, "restore")
-    if not source.is_file() or source.stat().st_size > FILE_BYTES_MAX:
+    if not source.is_file():
         raise InvalidError(f"{source} is no backup of keys")
     found = _combined(args)
-    number = keylocks.restore(settings.home.root, source.read_bytes(), found)
+    number = keylocks.restore(settings.home.root, source, found)
     noted(settings, out, "keys restore", source.name, args.reason)
     out.result(
         {"file": str(source), "files": number},

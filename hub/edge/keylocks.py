@@ -3,28 +3,25 @@
 Rules (docs/keys.md, "Custody", "Backup"):
 
 - Locked are the folders that hold what opens batches or hides persons: intake, release.
-- A backup is sealed to a public key of the custody: making it needs nobody, reading it
-  needs two custodians. It is written back into an empty home only.
-- A word that only the home and its custodians know is bound into it, so who can put a
-  file in its place cannot make one that opens.
+- A backup is an archive (:mod:`hub.edge.archive`) whose recovery key is the custody:
+  making it needs nobody, reading it needs two custodians. It is written back into an
+  empty home only.
 """
 
 from __future__ import annotations
 
-import io
 import os
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from hub.core.envelope.format import ENCAPSULATION_SIZES, SUITE_XWING
-from hub.core.envelope.recipients import PublicKey, unwrap, wrap
+from hub.core.envelope.format import SUITE_XWING
+from hub.core.envelope.recipients import PublicKey
 from hub.core.errors import EnvelopeError, InvalidError, MachineError
-from hub.edge import custodians, pkcs11, vault
+from hub.edge import archive, custodians, pkcs11, vault
+from hub.edge.archive import Recovery, Writing
 from hub.edge.custodians import Custody
 from hub.edge.keyfiles import read_secrets, write_secrets
 from hub.edge.pkcs11 import Token
-from hub.edge.secretfiles import FILE_BYTES_MAX, write_file
 from hub.edge.vault import Slot, Vault
 
 PRINCIPALS = ("intake", "release")
@@ -32,9 +29,6 @@ PRINCIPALS = ("intake", "release")
 
 TOKEN = "token"  # noqa: S105 - the word for a lock
 _TOKEN_KEY = "kerwen-"  # noqa: S105 - what labels of keys begin with
-_HEAD = b"kerwen key backup 2\n"
-_INFO = b"kerwen v1 key backup\0"
-_NAME_SIZE = 8
 
 
 def folders(home: Path) -> Iterator[Path]:
@@ -138,8 +132,8 @@ def forget(home: Path) -> list[str]:
     return [folder.name for folder in folders(home) if vault.forget(folder)]
 
 
-def backup(home: Path) -> bytes:
-    """All keys of a home, sealed to its custody.
+def backup(home: Path, target: Path) -> int:
+    """All keys of a home in an archive that is sealed to its custody; how many files.
 
     Raises:
         MachineError: There is no custody, or only one for development.
@@ -150,19 +144,17 @@ def backup(home: Path) -> bytes:
             "a backup is sealed to the custodians, and this home has none: "
             "`kerwen keys custodians` first"
         )
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for path in sorted((home / "keys").rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                tar.add(path, arcname=str(path.relative_to(home / "keys")))
-    public = PublicKey(suite=SUITE_XWING, raw=bytes.fromhex(card.backup))
-    name = card.name.encode()
-    info = _INFO + name + custodians.read_word(home)
-    encapsulation, sealed = wrap(public, packed.getvalue(), info)
-    return _HEAD + name + encapsulation + sealed
+    room = home / "keys"
+    parts = [one for one in sorted(room.rglob("*")) if not one.name.startswith(".")]
+    to = Writing(
+        public=PublicKey(suite=SUITE_XWING, raw=bytes.fromhex(card.backup)),
+        word=custodians.read_word(home),
+    )
+    files = [one for one in parts if one.is_file()]
+    return archive.write(target, room, files, to=to, about={"custody": card.name})
 
 
-def restore(home: Path, content: bytes, custody: Custody) -> int:
+def restore(home: Path, source: Path, custody: Custody) -> int:
     """Write the keys of a backup into an empty home; how many files.
 
     Raises:
@@ -172,42 +164,14 @@ def restore(home: Path, content: bytes, custody: Custody) -> int:
     room = home / "keys"
     if room.exists() and any(room.iterdir()):
         raise MachineError(f"{room} holds keys: a backup goes into an empty home only")
-    if not content.startswith(_HEAD):
-        raise InvalidError("this is no backup of keys")
-    name, rest = _cut(content[len(_HEAD) :], _NAME_SIZE)
-    if name != custody.name.encode():
-        raise InvalidError(
-            f"the backup is of custody {name.decode(errors='replace')}, "
-            f"these shares are of {custody.name}"
-        )
-    encapsulation, sealed = _cut(rest, ENCAPSULATION_SIZES[SUITE_XWING])
-    private = custodians.backup_key(custody)
+    key = Recovery(
+        private=custodians.backup_key(custody), word=custodians.backup_word(custody)
+    )
     try:
-        info = _INFO + name + custodians.backup_word(custody)
-        packed = unwrap(private, SUITE_XWING, encapsulation, sealed, info)
+        _, found = archive.restore(source, room, key)
     except EnvelopeError as error:
         raise InvalidError(
-            "the backup is damaged, or was made by somebody else: take another copy"
+            f"{source} is no backup of custody {custody.name}, or was made by somebody"
+            " else: take another copy, or the shares of its own custodians"
         ) from error
-    number = 0
-    with tarfile.open(fileobj=io.BytesIO(packed), mode="r") as tar:
-        for member in tar:
-            number += _restore_one(room, tar, member)
-    return number
-
-
-def _restore_one(room: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> int:
-    file = tar.extractfile(member) if member.isreg() else None
-    place = Path(member.name)
-    if file is None or place.is_absolute() or ".." in place.parts:
-        raise InvalidError("the backup holds something that is no key file")
-    target = room / place
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_file(target, file.read(FILE_BYTES_MAX), member.mode & 0o644 or 0o600)
-    return 1
-
-
-def _cut(content: bytes, size: int) -> tuple[bytes, bytes]:
-    if len(content) < size:
-        raise InvalidError("the backup is cut short: take another copy")
-    return content[:size], content[size:]
+    return len(found)
