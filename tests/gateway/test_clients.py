@@ -252,3 +252,29 @@ def test_confluents_client_finds_its_way(url: str) -> None:
             writer({"FREQ": "Q"}, context)
     assert latest.schema_id == observation.schema_id(catalogue().tables[NAME])
     assert same.schema_id == latest.schema_id
+
+
+def test_confluents_java_client_is_answered_as_it_asks(url: str) -> None:
+    """What Kafka Connect's converter and Flink's format send: with their parameters."""
+    table = catalogue().tables[NAME]
+    subject, number = f"{indicator_topic(NAME)}-value", observation.schema_id(table)
+    kind = "application/vnd.schemaregistry.v1+json"
+    accept = {
+        "Accept": f"{kind}, application/vnd.schemaregistry+json, application/json"
+    }
+    by_id = httpx.get(
+        f"{url}/schemas/ids/{number}",
+        params={"fetchMaxId": "false", "subject": subject},
+        headers=accept,
+    )
+    looked_up = httpx.post(
+        f"{url}/subjects/{subject}",
+        params={"normalize": "false", "deleted": "true"},
+        headers={**accept, "Content-Type": kind},
+        json={"schema": by_id.json()["schema"], "references": []},
+    )
+    newest = httpx.get(f"{url}/subjects/{subject}/versions/latest", headers=accept)
+
+    assert by_id.headers["content-type"] == kind
+    assert looked_up.json() == newest.json()
+    assert (newest.json()["id"], newest.json()["version"]) == (number, 1)
