@@ -87,7 +87,7 @@ def nobody(stage: str) -> Finding:
     """A stage that nobody works at."""
     return Finding(
         what="stage missing",
-        cause=f"no worker of {stage} runs: what comes in for it waits",
+        cause=f"nobody works at {stage}: what comes in for it waits",
         command=RESTART,
     )
 
@@ -116,6 +116,8 @@ def _of_process(
     parts = process.get("partitions", ())
     stopped = [one for one in parts if one["condition"] in {"stopped", "waiting"}]
     deaths, code = process.get("failures", 0), process["exit_code"]
+    # One that has written nothing yet has just begun.
+    young = now - (process.get("started") or now) < YOUNG_SECONDS
     if not process["pid"]:
         yield Finding(
             what="worker down",
@@ -123,7 +125,7 @@ def _of_process(
             f"restarts so far: {process['restarts']}",
             command=look,
         )
-    elif deaths >= DEATHS_MIN and now - process.get("started", 0) < YOUNG_SECONDS:
+    elif deaths >= DEATHS_MIN and young:
         yield Finding(
             what="worker restarts",
             cause=f"{name} {_ENDS.get(code, 'ended')} (code {code}), {deaths} times in "
@@ -131,7 +133,15 @@ def _of_process(
             command=look,
         )
     elif not says.get("ready") and not stopped:
-        yield _unready(name, says, parts, look, home)
+        if "assigned" not in says and process["stage"] and not young:
+            yield Finding(
+                what="worker hangs",
+                cause=f"{name} lives and does not answer; once it has ended it is "
+                "started again, and nothing is lost",
+                command=f"kill -9 {process['pid']}",
+            )
+        else:
+            yield _unready(name, says, parts, look, home)
     for one in parts:
         yield from of_partition(name, one, process["stage"], home)
 
@@ -166,7 +176,7 @@ def _unready(
         cause = f"{name} has a clock {behind:.0f} s behind the brokers'"
         return Finding(what="clock", cause=cause, command=SET_CLOCK)
     if "assigned" not in says:
-        cause = "does not answer: it hangs, or has just begun"
+        cause = "does not answer yet"
     elif not says["assigned"]:
         cause = "has not been given its partitions yet: its group is sorting itself out"
     else:
@@ -194,6 +204,8 @@ def _standing(name: str, one: Mapping[str, Any], stage: str, home: Home) -> Find
             " --reason TEXT",
         )
     if "move it away" in error:
+        why = error.partition(f"state {folder}: ")[2].partition(";")[0]
+        error = f"{place}: its state cannot be opened: {why}" if why else error
         command = f"mv {folder} {folder}.old && {resume}"
     elif "rebuild this state" in error:
         command = f"kerwen down && mv {folder} {folder}.old && kerwen up"

@@ -47,6 +47,7 @@ STOPS = (
     "bundle missing",
     "stage missing",
     "worker down",
+    "worker hangs",
     "worker restarts",
     "worker not ready",
     "partition unread",

@@ -128,7 +128,7 @@ def test_a_partition_that_nobody_was_given_is_found(catalogue: Catalogue) -> Non
 
     [missing] = groups.judge({**whole, "release": {"members": []}}, catalogue)
     assert missing.what == "stage missing"
-    assert "no worker of release" in missing.cause
+    assert "nobody works at release" in missing.cause
 
 
 def test_a_worker_in_a_log_that_is_no_more_is_found() -> None:

@@ -107,7 +107,16 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "worker restarts",
         "dedupe-0.log",
     ),
-    "silent": (hub(process(says={"ready": False})), "worker not ready", "dedupe-0.log"),
+    "silent": (
+        hub(process(says={"ready": False}, started=NOW - 9)),
+        "worker not ready",
+        "dedupe-0.log",
+    ),
+    "hung": (
+        hub(process(says={"ready": False}, started=NOW - 99)),
+        "worker hangs",
+        "kill -9 7",
+    ),
     "opening": (hub(process(says=NOT_READY)), "worker not ready", "dedupe-0.log"),
     "unassigned": (
         hub(process(says={"ready": False, "assigned": False})),
@@ -135,7 +144,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, str]] = {
         f"kerwen down && mv {FOLDER} {FOLDER}.old && kerwen up",
     ),
     "state unreadable": (
-        stopped("state x: corrupt; restore a checkpoint or move it away"),
+        stopped(f"state {FOLDER}: corrupt; restore a checkpoint or move it away"),
         "state damaged",
         f"mv {FOLDER} {FOLDER}.old && kerwen topics resume --partition {PLACE}",
     ),
