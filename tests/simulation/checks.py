@@ -6,8 +6,9 @@ Rules (design: delivery, rules 1, 5, 6, 8 and 13):
   nothing happens to, gives the same entries and the same coverage.
 - Chains are dense: what a consumer covered of a source is the whole of that source.
 - The snapshot of every cut equals a recount from the inbound logs, cell by cell.
-- Every envelope has its receipt, the same each time, final or not as it must be; every
-  refused row is back with its ministry.
+- Every envelope has its receipt, the same each time, final or not as it must be, and
+  about a place where that envelope stands; the refused rows, no other ones, are back
+  with their ministry.
 - Rows are conserved, in the sums that states keep: published = accepted + quarantined
   + rows of duplicate batches; accepted = what dedupe decided about.
 - Release said the same bytes as an undisturbed run on the same inbound log.
@@ -23,7 +24,7 @@ from functools import lru_cache
 
 from faust.types import TP
 
-from hub.core import coverage, guard, totals
+from hub.core import avro, coverage, guard, totals
 from hub.core.envelope import format as layout
 from hub.core.envelope import seal
 from hub.core.errors import HubError
@@ -32,7 +33,7 @@ from hub.core.messages import Quarantine, Receipt, Sealed, decode, decode_as
 from hub.core.stage import Series
 from hub.core.state import Overlay
 from hub.core.topics import parse_ministry
-from tests.simulation import cuts, world
+from tests.simulation import cuts, rows, world
 from tests.simulation.broker import Log
 from tests.simulation.disk import OWN, Entries, Marked
 from tests.simulation.entry import Entry
@@ -43,6 +44,9 @@ from tests.simulation.world import source_of
 
 Logs = Mapping[TP, Log]
 Labels = tuple[str, str]
+Place = tuple[str, int, int, int]
+"""Topic, partition, offset and append time of a message."""
+
 Sums = Mapping[str, Mapping[Series, int]]
 """What states say was counted since their logs began, by stage."""
 
@@ -244,6 +248,24 @@ def _receipts(run: Run, work: Workload) -> Iterator[str]:
         meant = {(one.outcome, one.final, *_amounts(one)) for one in entries}
         if told != meant or len(by_digest[digest]) > len(entries):
             yield f"receipts {sorted(told)}, sent {sorted(meant)}"
+        about = {_place(one) for one in map(_receipt, by_digest[digest])}
+        if not about <= _places(work)[digest]:
+            yield f"receipts of an envelope that stands elsewhere: {sorted(about)}"
+
+
+def _place(receipt: Receipt) -> Place:
+    return receipt.topic, receipt.partition, receipt.offset, receipt.received_ms
+
+
+@lru_cache(64)
+def _places(work: Workload) -> Mapping[bytes, set[Place]]:
+    """Where envelopes stand in the ministries' logs, by digest."""
+    found: dict[bytes, set[Place]] = defaultdict(set)
+    for tp, messages in cuts.inbound(work).items():
+        for one in messages:
+            digest = layout.digest(one.value)
+            found[digest].add((tp.topic, tp.partition, one.offset, one.time_ms))
+    return found
 
 
 @lru_cache(8192)
@@ -262,10 +284,21 @@ def _quarantined(run: Run, work: Workload) -> Iterator[str]:
     back: dict[bytes, set[int]] = defaultdict(set)
     for plain in _answers(run, work, "quarantine"):
         told = decode_as(Quarantine, plain)
-        back[told.digest] |= {one.row for one in told.rows}
-    meant = {layout.digest(one.value): one.bad for one in work.entries if one.bad}
-    if {digest: len(rows) for digest, rows in back.items()} != meant:
-        yield f"{sum(map(len, back.values()))} rows are back, {sum(meant.values())} bad"
+        places = [one.row for one in told.rows]
+        back[told.digest].update(places)
+        flow = work.world.catalogue.dataflows[told.dataflow]
+        if _actions(told.container, flow.schema) != (rows.NOTHING,) * len(places):
+            yield f"rows {places} came back as other ones"
+    meant = {layout.digest(one.value): {*one.wrong} for one in work.entries if one.bad}
+    if back != meant:
+        yield f"rows {[*back.values()]} are back, bad are {[*meant.values()]}"
+
+
+@lru_cache(8192)
+def _actions(container: bytes, schema: str) -> tuple[str, ...]:
+    """What the rows of a container are to do."""
+    frame = avro.frame(container, schema, rows_max=1 << 20, bytes_max=1 << 30)
+    return tuple(frame["action"])
 
 
 def released(run: Run) -> dict[str, list[bytes]]:

@@ -17,7 +17,7 @@ class Entry:
     Attributes:
         turn: What it belongs to.
         rows: Records in it; declarations are none.
-        bad: How many of them break a rule.
+        wrong: Which of them break a rule, by place.
         outcome: What the receipt must say; "" for control messages.
         final: Whether the receipt must be the last word.
         again: Whether the same envelope came before.
@@ -28,7 +28,12 @@ class Entry:
     turn: Turn = (None, -1)
     time_ms: int = 0
     rows: int = 0
-    bad: int = 0
+    wrong: frozenset[int] = frozenset()
     outcome: str = ""
     final: bool = True
     again: bool = False
+
+    @property
+    def bad(self) -> int:
+        """How many rows break a rule."""
+        return len(self.wrong)

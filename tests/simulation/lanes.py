@@ -100,7 +100,9 @@ class _Turn:
         """The second of two batches comes first; the sender goes back."""
         lane = self.sender.lane(self.rng)
         first, second = self._batch(2, lane), self._batch(1, lane)
-        early = replace(second, outcome="expected", rows=0, bad=0, final=False)
+        early = replace(
+            second, outcome="expected", rows=0, wrong=frozenset(), final=False
+        )
         return [early, first, second]
 
     def _empty(self) -> list[Entry]:
@@ -175,10 +177,12 @@ class _Turn:
         # A batch that names a record twice is refused for these rows.
         records = self.rng.sample(range(self.sender.world.records), count)
         told = [self._row(record) for record in records]
-        bad = sum(row["action"] == rows.NOTHING for row in told)
+        wrong = frozenset(
+            place for place, row in enumerate(told) if row["action"] == rows.NOTHING
+        )
         value = self._seal(lane or self.sender.lane(self.rng), told)
         entry = self._entry(value, outcome="accepted")
-        return self._keep(replace(entry, rows=count, bad=bad))
+        return self._keep(replace(entry, rows=count, wrong=wrong))
 
     def _row(self, record: int) -> dict[str, Any]:
         _, flow = parse_ministry(self.sender.tp.topic)

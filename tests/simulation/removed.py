@@ -15,7 +15,7 @@ from faust.types import TP
 from agents.account import Account
 from agents.partition import Partition
 from agents.runtime import Runtime
-from hub.core import blocks, coverage, guard, intake
+from hub.core import answers, blocks, coverage, guard, intake
 from hub.core import validate as validation
 from hub.core.coverage import Verdict
 from hub.core.dedupe import ledger
@@ -25,6 +25,7 @@ from hub.core.markers import Alignment
 from hub.core.messages import BlockHeader
 from hub.core.stage import Result
 from hub.core.state import Overlay
+from hub.core.validate import Refused
 from tests.simulation.broker import Ticket
 from tests.simulation.disk import Shelf, SimState
 from tests.simulation.host import Host, SimRuntime
@@ -252,6 +253,16 @@ def conservation() -> Without:
         return accepted, []
 
     return patch.object(intake, "validate", validate)
+
+
+def others() -> Without:
+    """Rule 13: the first row of a batch comes back instead of those refused."""
+    whole = answers._extract
+
+    def extract(rows: pl.DataFrame, refused: Sequence[Refused], schema: str) -> bytes:
+        return whole(rows, [replace(one, row=0) for one in refused], schema)
+
+    return patch.object(answers, "_extract", extract)
 
 
 def sums() -> Without:

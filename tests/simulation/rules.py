@@ -122,6 +122,7 @@ REMOVALS = (
     Removal(rule=12, without=removed.limping, plan=every("poison", "aggregate")),
     Removal(rule=12, without=removed.looping, plan=every("plague", "dedupe")),
     Removal(rule=13, without=removed.conservation),
+    Removal(rule=13, without=removed.others),
     Removal(rule=13, without=removed.sums),
 )
 
