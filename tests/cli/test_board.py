@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hub.cli import board, kinds
-from hub.cli.findings import Finding
+from hub.cli.findings import RESTART, Finding
 
 ROOT = Path(__file__).parents[2]
 SKIP = (
@@ -30,6 +30,38 @@ FOUND = [
     ),
     Finding(what="worker down", cause="intake-0 was killed", command="tail -n 20 b"),
 ]
+
+
+POISONED = "ministry.sms.border_crossing/3"
+ON_THE_PAGE = [
+    Finding(
+        what="rows to mend",
+        cause="refused rows of border_crossing wait at sms for 11 days",
+        command="kerwen quarantine list --member sms",
+    ),
+    Finding(
+        what="worker hangs",
+        cause="dedupe-0 lives and does not answer; once it has ended it is started "
+        "again, and nothing is lost",
+        command="kill -9 6210",
+    ),
+    Finding(
+        what="no receipt",
+        cause="4 batches of mfa are unanswered for more than 5 minutes, the first for"
+        " 22",
+        command="kerwen publish --member mfa",
+    ),
+    Finding(
+        what="message poisoned",
+        cause=f"{POISONED}: offset 21 ends whoever reads it; only this partition waits",
+        command=f"kerwen topics skip --partition {POISONED} --offset 21 --reason TEXT",
+    ),
+    *[
+        Finding(what="late", cause=f"{rows} rows of sms x are late", command=RESTART)
+        for rows in (312, 4)
+    ],
+]
+"""What docs/operations.md shows."""
 
 
 def shown(width: int, found: list[Finding] = FOUND) -> list[str]:
@@ -96,6 +128,14 @@ def test_every_kind_of_finding_has_its_rank() -> None:
     }
     assert used == set(kinds.KINDS)
     assert len(kinds.KINDS) == len(set(kinds.KINDS))
+
+
+def test_the_page_shows_what_a_screen_shows() -> None:
+    """A hundred columns of a hub in trouble."""
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    lines = shown(100, ON_THE_PAGE)
+    title = f"14:48:35  {board.headline(ON_THE_PAGE).plain}"
+    assert "\n".join([title, *lines]) in page
 
 
 def test_a_finding_is_told_once() -> None:
