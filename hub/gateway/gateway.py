@@ -4,6 +4,8 @@ Rules:
 
 - What there is of each table is known in short and in memory; it is read again when
   the store has changed, and the constraints of structures with it.
+- What data a table for members has is for members as well: how many figures, which
+  codes and periods. Others get the same structures without it.
 - Everything a request needs is here; requests share nothing else.
 """
 
@@ -71,13 +73,14 @@ class Gateway:
     progress: Progress = field(default_factory=Progress)
     states: dict[str, State] = field(default_factory=dict)
     shelf: Shelf = field(init=False)
+    open_shelf: Shelf = field(init=False)
     revoked: asyncio.Event = field(default_factory=asyncio.Event)
     _plain: Shelf = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._plain = shelf(self.catalogue).also(sdg.artefacts(self.catalogue))
-        self.shelf = self._plain
+        self.shelf = self.open_shelf = self._plain
         self.refresh(one.id for one in self.tables())
 
     def tables(self) -> list[Table]:
@@ -90,8 +93,10 @@ class Gateway:
             for name in tables:
                 if name in self.catalogue.tables:
                     self.states[name] = self.lookup.state(name)
-            self.shelf = self._plain.also(
-                _constraint(self._plain, state) for state in self.states.values()
+            found = [_constraint(self._plain, one) for one in self.states.values()]
+            self.shelf = self._plain.also(found)
+            self.open_shelf = self._plain.also(
+                one for one in found if self._is_public(one.flow.id)
             )
 
     def changed(self, changes: Iterable[Change]) -> None:
@@ -114,7 +119,10 @@ class Gateway:
 
     def is_open(self, flow: Flow) -> bool:
         """Whether a dataflow is for everybody."""
-        table = self.catalogue.tables.get(flow.ref.id)
+        return self._is_public(flow.ref.id)
+
+    def _is_public(self, name: str) -> bool:
+        table = self.catalogue.tables.get(name)
         return table is None or table.access == "public"
 
     @property

@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.core.sdmx.refusal import Fault, RefusalError
+from hub.core.sdmx.shelf import Shelf
 from hub.gateway.answers import identity
 from hub.gateway.doors import PUBLIC, Caller
 from hub.gateway.gateway import Gateway
@@ -65,6 +66,12 @@ def caller_of(request: Request) -> Caller:
     if not isinstance(found, Caller):
         raise TypeError(found)
     return found
+
+
+def shelf_of(request: Request) -> Shelf:
+    """The structures that a caller may see."""
+    gateway = gateway_of(request)
+    return gateway.open_shelf if caller_of(request) == PUBLIC else gateway.shelf
 
 
 def members_only(request: Request) -> None:

@@ -100,6 +100,31 @@ def test_tables_for_members_want_a_token(stocked: House) -> None:
 
 
 @pytest.mark.parametrize(
+    "place",
+    [
+        "/sdmx/2.1/contentconstraint/all",
+        "/sdmx/2.1/dataflow/KERWEN/HTF_MEANS?references=all",
+        "/sdmx/2.1/schema/dataflow/KERWEN/HTF_MEANS",
+        "/sdmx/3.0/structure/dataconstraint/*",
+        "/sdmx/3.0/schema/dataflow/KERWEN/HTF_MEANS/~",
+    ],
+)
+def test_what_data_there_is_for_members_is_for_members(
+    stocked: House, place: str
+) -> None:
+    """Structures are everybody's; which codes and how many figures occur is not."""
+    with served(stocked) as url:
+        other = httpx.get(url + place)
+        mine = httpx.get(url + place, headers=issue(stocked, "unicef"))
+        again = httpx.get(url + place, headers={"If-None-Match": mine.headers["etag"]})
+
+    name = "CR_HTF_MEANS"
+    assert (name in mine.text, name in other.text) == (True, False)
+    assert mine.headers["cache-control"] == "private, no-cache"
+    assert (other.status_code, again.status_code) in {(200, 200), (404, 404)}
+
+
+@pytest.mark.parametrize(
     "header",
     ["Bearer nonsense", "Basic dTpw", "Bearer", "nonsense", f"Bearer {'x' * 300}"],
 )

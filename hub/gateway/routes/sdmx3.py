@@ -64,7 +64,7 @@ async def get_availability(request: Request) -> Response:
         references=below(said.get("references")),
         detail="referencepartial",
     )
-    shelf = gateway.shelf.also([constraint])
+    shelf = web.shelf_of(request).also([constraint])
     return await structures(request, asked, STRUCTURE_3, shelf=shelf)
 
 

@@ -15,6 +15,7 @@ from hub.core.sdmx.query import OWN, single
 from hub.core.sdmx.refusal import syntax
 from hub.core.sdmx.shelf import Shelf
 from hub.gateway import answers, web
+from hub.gateway.doors import PUBLIC
 from hub.gateway.routes.data import chosen
 
 WORDS_MAX = 100
@@ -99,12 +100,14 @@ async def structures(
     """
     gateway = web.gateway_of(request)
     choice, language = chosen(request, offered)
-    found = ask.answer(shelf or gateway.shelf, asked)
+    found = ask.answer(shelf or web.shelf_of(request), asked)
+    public = web.caller_of(request) == PUBLIC
     words = (
         gateway.version,
         gateway.catalogue.digest.hex(),
         request.url.path,
         request.url.query,
+        str(public),
     )
     moment = gateway.changed_ms if changed_ms is None else changed_ms
 
@@ -124,6 +127,7 @@ async def structures(
             content_type=choice.format.content_type,
             changed_ms=moment,
             language=language,
+            open=public,
         ),
         make,
     )
