@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from hub.cli.output import Output
 from hub.core.errors import UsageError
 from hub.edge.files import read_catalogue
-from hub.edge.settings import Home, Settings, from_environment
+from hub.edge.settings import Settings, from_environment
 from hub.trials import bench, recovery
 from hub.trials.chaos import harness, outcome, report
+from hub.trials.fresh import fresh
 
 TRIALS = ("path", "chaos", "recovery")
 
@@ -52,31 +49,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.cycles < 0:
         raise UsageError(f"--cycles {args.cycles}: expected 0 or more")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _fresh(from_environment(), args.trial) as settings:
+    # A chaos trial that went wrong is looked at in its home.
+    keep = args.trial == "chaos" and "KERWEN_HOME" in os.environ
+    with fresh(from_environment(), args.trial, keep=keep) as settings:
         if args.trial == "chaos":
             return _chaos(args, out, settings)
         if args.trial == "recovery":
             return _recover(args, out, settings)
         return _path(args, out, settings)
-
-
-@contextmanager
-def _fresh(given: Settings, trial: str) -> Iterator[Settings]:
-    """A fresh home; that of a chaos trial stays below KERWEN_HOME, if it is set."""
-    keep = trial == "chaos" and "KERWEN_HOME" in os.environ
-    parent = given.home.root if keep else None
-    if parent is not None:
-        parent.mkdir(parents=True, exist_ok=True)
-    root = Path(tempfile.mkdtemp(prefix=f"kerwen-{trial}-", dir=parent))
-    try:
-        yield Settings(
-            home=Home(root=root),
-            catalogue=given.catalogue,
-            log_level=given.log_level,
-        )
-    finally:
-        if not keep:
-            shutil.rmtree(root, ignore_errors=True)
 
 
 def _path(args: argparse.Namespace, out: Output, settings: Settings) -> int:

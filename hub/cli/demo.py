@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from hub.cli import audit as audit_verb
 from hub.cli import query
@@ -22,10 +18,11 @@ from hub.core.access import STAGES, a_reader
 from hub.core.catalogue.model import Catalogue
 from hub.edge import control
 from hub.edge.files import read_catalogue
-from hub.edge.settings import Home, Settings, from_environment
+from hub.edge.settings import Settings, from_environment
 from hub.embedded.plan import Plan
 from hub.embedded.supervisor import Supervisor
 from hub.trials import audit, demo
+from hub.trials.fresh import fresh
 from hub.trials.sample.write import write
 
 RELEASE_SECONDS_MAX = 600.0
@@ -66,7 +63,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     given = from_environment()
     catalogue = read_catalogue(given.catalogue)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with _fresh(given, keep="KERWEN_HOME" in os.environ) as settings:
+    with fresh(given, "demo", keep="KERWEN_HOME" in os.environ) as settings:
         out.say(f"starting a hub in {settings.home.root}")
         began = time.monotonic()
         # Who stays wants to look around; who exits need not wait for it.
@@ -86,24 +83,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 _until_interrupted()
                 out.say("stopping the hub")
     return 0 if done.audited.verdict == "equal" else 1
-
-
-@contextmanager
-def _fresh(given: Settings, *, keep: bool) -> Iterator[Settings]:
-    """A fresh home: below KERWEN_HOME where it is set, else one that is removed."""
-    parent = given.home.root if keep else None
-    if parent is not None:
-        parent.mkdir(parents=True, exist_ok=True)
-    root = Path(tempfile.mkdtemp(prefix="kerwen-demo-", dir=parent))
-    try:
-        yield Settings(
-            home=Home(root=root),
-            catalogue=given.catalogue,
-            log_level=given.log_level,
-        )
-    finally:
-        if not keep:
-            shutil.rmtree(root, ignore_errors=True)
 
 
 def _year(

@@ -11,9 +11,11 @@ Rules (SDMX REST, "Data queries"):
 
 from __future__ import annotations
 
+import operator as op
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hub.core.sdmx.model import MEASURE, TIME, Component, Structure
 from hub.core.sdmx.refusal import RefusalError, nothing, shown, syntax
@@ -135,21 +137,16 @@ def passes(wanted: Filter, holds: Callable[[Comparison], bool]) -> bool:
     return any(all(map(holds, tests)) for tests in wanted)
 
 
-_ORDER: Mapping[str, Callable[[float, float], bool]] = {
-    "eq": lambda one, other: one == other,
-    "ne": lambda one, other: one != other,
-    "lt": lambda one, other: one < other,
-    "le": lambda one, other: one <= other,
-    "gt": lambda one, other: one > other,
-    "ge": lambda one, other: one >= other,
+_ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
+    "eq": op.eq,
+    "ne": op.ne,
+    "lt": op.lt,
+    "le": op.le,
+    "gt": op.gt,
+    "ge": op.ge,
 }
 _TEXT: Mapping[str, Callable[[str, str], bool]] = {
-    "eq": lambda one, other: one == other,
-    "ne": lambda one, other: one != other,
-    "lt": lambda one, other: one < other,
-    "le": lambda one, other: one <= other,
-    "gt": lambda one, other: one > other,
-    "ge": lambda one, other: one >= other,
+    **_ORDER,
     "co": lambda one, other: other in one,
     "nc": lambda one, other: other not in one,
     "sw": lambda one, other: one.startswith(other),

@@ -22,18 +22,11 @@ from hub.core.catalogue.framework import Entry, entries
 from hub.core.catalogue.model import Measure, Member, Table
 from hub.core.codelists import TOTAL
 from hub.core.errors import EnvelopeError
+from hub.core.messages.indicators import UTILITY
 from hub.core.observation import decode
 from hub.gateway.gateway import Gateway
 from hub.gateway.lookup import Release
 
-COSTS = (
-    "mean_error",
-    "changed",
-    "female_share_error",
-    "suppressed_f",
-    "suppressed_m",
-    "additivity_gap",
-)
 SHARES = frozenset({"changed", "suppressed_f", "suppressed_m"})
 _MEMBER = "MEMBER"
 _YEARS = 2
@@ -56,8 +49,8 @@ def cost(gateway: Gateway, release: Release) -> Mapping[str, float | None]:
     try:
         found = decode(text)
     except EnvelopeError:  # of an older hub; there is nothing to tell
-        return dict.fromkeys(COSTS)
-    return {name: getattr(found, name) for name in COSTS}
+        return dict.fromkeys(UTILITY)
+    return {name: getattr(found, name) for name in UTILITY}
 
 
 def day(gateway: Gateway) -> dt.date:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.core.sdmx import query as queries
 from hub.core.sdmx import select
-from hub.core.sdmx.ask import Question
-from hub.core.sdmx.model import TIME, Kind
+from hub.core.sdmx.model import TIME
 from hub.core.sdmx.negotiate import DATA_2, STRUCTURE_2
 from hub.core.sdmx.query import OWN, Query, single
 from hub.core.sdmx.refusal import Fault, RefusalError, nothing
 from hub.core.sdmx.select import Filter, Selection
 from hub.gateway import web
 from hub.gateway.routes import openapi
-from hub.gateway.routes.data import available, chosen, data
-from hub.gateway.routes.structures import below, question, schema, structures
+from hub.gateway.routes.availability import availability
+from hub.gateway.routes.data import chosen, data
+from hub.gateway.routes.structures import question, schema, structures
 
 router = APIRouter(prefix="/sdmx/2.1", tags=["SDMX 2.1"])
 
@@ -65,21 +63,8 @@ async def get_availability(request: Request) -> Response:
         selection=Selection(keys=(key,), filters=filters),
         after_ms=after,
     )
-    if not gateway.is_open(flow):
-        web.members_only(request)
-    constraint = await asyncio.to_thread(
-        available, gateway, query, parts.get("component", "all"), said.get("mode")
-    )
-    asked = Question(
-        kinds=(Kind.CONSTRAINT,),
-        agencies=frozenset({constraint.ref.agency}),
-        ids=frozenset({constraint.ref.id}),
-        versions=frozenset({constraint.ref.version}),
-        references=below(said.get("references")),
-        detail="referencepartial",
-    )
-    shelf = web.shelf_of(request).also([constraint])
-    return await structures(request, asked, STRUCTURE_2, shelf=shelf)
+    component = parts.get("component", "all")
+    return await availability(request, query, component, said, STRUCTURE_2)
 
 
 async def get_structures(request: Request) -> Response:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hub.core.sdmx import query as queries
-from hub.core.sdmx.ask import LATEST, Question
+from hub.core.sdmx.ask import LATEST
 from hub.core.sdmx.model import Flow, Kind
 from hub.core.sdmx.negotiate import DATA_3, STRUCTURE_3
 from hub.core.sdmx.query import OWN, Query, single
@@ -17,8 +15,9 @@ from hub.core.sdmx.refusal import Fault, RefusalError, nothing, shown, syntax
 from hub.core.sdmx.shelf import Shelf
 from hub.gateway import web
 from hub.gateway.routes import openapi
-from hub.gateway.routes.data import available, chosen, data
-from hub.gateway.routes.structures import below, question, schema, structures
+from hub.gateway.routes.availability import availability
+from hub.gateway.routes.data import chosen, data
+from hub.gateway.routes.structures import question, schema, structures
 
 router = APIRouter(prefix="/sdmx/3.0", tags=["SDMX 3.0"])
 
@@ -51,21 +50,8 @@ async def get_availability(request: Request) -> Response:
         selection=queries.selection_3(structure, parts.get("keys", "*"), said),
         after_ms=after,
     )
-    if not gateway.is_open(flow):
-        web.members_only(request)
-    constraint = await asyncio.to_thread(
-        available, gateway, query, parts.get("component", "*"), said.get("mode")
-    )
-    asked = Question(
-        kinds=(Kind.CONSTRAINT,),
-        agencies=frozenset({constraint.ref.agency}),
-        ids=frozenset({constraint.ref.id}),
-        versions=frozenset({constraint.ref.version}),
-        references=below(said.get("references")),
-        detail="referencepartial",
-    )
-    shelf = web.shelf_of(request).also([constraint])
-    return await structures(request, asked, STRUCTURE_3, shelf=shelf)
+    component = parts.get("component", "*")
+    return await availability(request, query, component, said, STRUCTURE_3)
 
 
 async def get_structures(request: Request) -> Response:
