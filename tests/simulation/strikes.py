@@ -231,6 +231,8 @@ class Striker:
             schedule.broker.make(tp, uuid, schedule.workload.world.genesis(tp, uuid))
         else:
             del log.messages[1 + schedule.draws.below(read - 1) :]
+            # Cut below where retention has got to, it is empty, as Kafka has it.
+            log.start = min(log.start, log.end)
         self.damaged = True
         return True
 

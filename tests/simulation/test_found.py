@@ -14,7 +14,7 @@ from hub.core.release import assemble
 from hub.trials import recount
 from tests.simulation import cuts, trial, workload, world
 from tests.simulation.faults import Fault
-from tests.simulation.world import SMALL, WHOLE
+from tests.simulation.world import BRIEF, SMALL, WHOLE
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +85,19 @@ def test_a_log_cut_under_a_state_that_was_left_behind() -> None:
 
     assert verdict.run.hits["retain", "release", ""] == 1
     assert verdict.problems == []
+
+
+def test_a_log_cut_below_what_retention_left_stops_its_partition() -> None:
+    """The simulator's own log did not know that it is empty then."""
+    verdict = trial.attempt(trial.trial(6936, BRIEF))
+
+    assert verdict.run.hits["retain", "intake", ""] == 1
+    assert verdict.run.hits["truncate", "intake", ""] == 1
+    assert "the log ends at" in "".join(verdict.run.stopped.values())
+    assert verdict.problems == []
+
+
+def test_every_world_has_records_for_its_greatest_batch() -> None:
+    """A batch may name a record once."""
+    for one in world.WORLDS.values():
+        assert one.records >= one.rows_max

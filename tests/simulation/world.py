@@ -259,7 +259,7 @@ SMALL = World(
     rows_max=4,
     turns=2,
 )
-BRIEF = replace(SMALL, name="brief", records=3, turns=1)
+BRIEF = replace(SMALL, name="brief", records=3, rows_max=3, turns=1)
 WHOLE = World(
     name="whole",
     provides={"sms": ("border_crossing", "residence_permit"), "mef": ("remittance",)},
