@@ -23,8 +23,11 @@ LOGS = "kerwen restore --help  # docs/recovery.md, A topic was deleted or made a
 
 DEATHS_MIN = 3
 """So many quick deaths in a row are told while the worker seems to live."""
-YOUNG_SECONDS = 60.0
+YOUNG_SECONDS = 15.0
 """A worker that has lived for so long has got over them."""
+
+HUNG_SECONDS = 60.0
+"""One that has lived for so long and does not answer, hangs: it had time to begin."""
 
 _ENDS = {
     1: "ended itself: see its last line",
@@ -117,7 +120,7 @@ def _of_process(
     stopped = [one for one in parts if one["condition"] in {"stopped", "waiting"}]
     deaths, code = process.get("failures", 0), process["exit_code"]
     # One that has written nothing yet has just begun.
-    young = now - (process.get("started") or now) < YOUNG_SECONDS
+    age = now - (process.get("started") or now)
     if not process["pid"]:
         yield Finding(
             what="worker down",
@@ -125,7 +128,7 @@ def _of_process(
             f"restarts so far: {process['restarts']}",
             command=look,
         )
-    elif deaths >= DEATHS_MIN and young:
+    elif deaths >= DEATHS_MIN and age < YOUNG_SECONDS:
         yield Finding(
             what="worker restarts",
             cause=f"{name} {_ENDS.get(code, 'ended')} (code {code}), {deaths} times in "
@@ -133,7 +136,7 @@ def _of_process(
             command=look,
         )
     elif not says.get("ready") and not stopped:
-        if "assigned" not in says and process["stage"] and not young:
+        if "assigned" not in says and process["stage"] and age >= HUNG_SECONDS:
             yield Finding(
                 what="worker hangs",
                 cause=f"{name} lives and does not answer; once it has ended it is "

@@ -192,9 +192,9 @@ def test_a_fault_is_found_with_its_command(name: str) -> None:
     assert "\n" not in found.text().partition("\n  mend: ")[2]
 
 
-def test_who_lives_for_a_minute_has_got_over_it() -> None:
+def test_who_lives_for_a_while_has_got_over_it() -> None:
     """Deaths of long ago are no fault."""
-    said = hub(process(restarts=9, failures=3, started=NOW - 61, exit_code=1))
+    said = hub(process(restarts=9, failures=3, started=NOW - 16, exit_code=1))
     assert list(of_hub(said, HOME, NOW)) == []
 
 

@@ -75,7 +75,7 @@ def obey(hub: Supervisor, one: Case, command: str) -> None:
         one.obey(command)
 
 
-def soon(found: Callable[[], bool], seconds: float = 60) -> bool:
+def soon(found: Callable[[], bool], seconds: float = 120) -> bool:
     """Whether something becomes true in time."""
     deadline = time.monotonic() + seconds
     while not found():
@@ -198,7 +198,7 @@ def damaged(hub: Supervisor, one: Case) -> None:
     folder = hub.home.state / "intake" / folder_name(INPUT, 1)
     (folder / "CURRENT").write_bytes(b"\0\n")
     hub.kept[0].signal(signal.SIGKILL)
-    assert soon(lambda: "state damaged" in one.doctor(), 120)
+    assert soon(lambda: "state damaged" in one.doctor())
 
 
 FAULTS: dict[str, tuple[Inject, str]] = {
@@ -248,7 +248,7 @@ def test_a_topic_made_again_is_called_by_name(hub: Supervisor, one: Case) -> Non
 
     worker = hub.kept[0]
     worker.signal(signal.SIGKILL)
-    assert soon(told, 90)
+    assert soon(told)
     worker.signal(signal.SIGSTOP)
     for part in (hub.home.state, one.settings.shelves):
         for folder in (part / "intake").glob(f"{INPUT}-*"):
@@ -273,10 +273,13 @@ def test_a_trail_that_was_touched_is_called_by_name(hub: Supervisor, one: Case) 
 
 def test_stages_without_a_worker_are_called_by_name(one: Case) -> None:
     """By the hub and by the brokers, and told once."""
-    _, said = one.run("doctor")
-    causes = [f["cause"] for f in said["findings"] if f["what"] == "stage missing"]
-    stages = [cause.partition(":")[0].split()[-1] for cause in causes]
-    assert stages == ["dedupe", "aggregate", "release"]
+
+    def stages() -> list[str]:
+        _, said = one.run("doctor")
+        causes = [f["cause"] for f in said["findings"] if f["what"] == "stage missing"]
+        return [cause.partition(":")[0].split()[-1] for cause in causes]
+
+    assert soon(lambda: stages() == ["dedupe", "aggregate", "release"]), stages()
 
 
 def test_a_broker_that_hangs_is_called_by_name(
