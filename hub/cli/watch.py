@@ -198,6 +198,7 @@ def _watch(
         open=lambda: Session.open(settings, catalogue, args.member, slots=slots),
         slotted=slots is not None
         or quiet.begun(settings.home.spool / f"{args.member}.sqlite"),
+        hushed={one.id for one in catalogue.dataflows.values() if one.quiet},
         metrics=metrics,
         listings=settings.home.root / "rejected" / args.member,
         say=out.say,

@@ -8,16 +8,18 @@ Rules:
 - What is wrong with one file or query concerns that one: it is told and counted, and
   the others go on. What is wrong with the machine is tried again, later and later.
 - Metrics bear dataflow, outcome and reason, never a carrier, a file or a person; of a
-  quiet dataflow there is no number of rows.
+  quiet dataflow there is no number of rows, and none of files and pushes but of those
+  that failed.
 """
 
 from __future__ import annotations
 
 import math
 import queue
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -56,6 +58,10 @@ class Job(Protocol):
         """It cannot be done now."""
 
 
+_EVENTS = {"files_total": re.compile("failed"), "pushes_total": re.compile("5..")}
+"""Counters of what comes when it comes; which outcomes are told of a quiet dataflow."""
+
+
 @dataclass(slots=True)
 class _Query:
     """A query and when it is asked next."""
@@ -75,6 +81,8 @@ class Watch:
         clock: Seconds that only go forward.
         wall_ms: The time of day, for the slots of quiet dataflows.
         slotted: Whether sessions have slots: then the spool is looked into at once.
+        hushed: Quiet dataflows: neither is it counted how often something of them came,
+            nor told when; that a file failed, or the service, is.
         waiting: Batches without a receipt.
         failed: Files and queries that were wrong.
         troubled: Whether something around was missing.
@@ -89,6 +97,7 @@ class Watch:
     clock: Callable[[], float] = time.monotonic
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     slotted: bool = False
+    hushed: Collection[str] = ()
     jobs: queue.Queue[Job] = field(default_factory=lambda: queue.Queue(JOBS_MAX))
     stopping: threading.Event = field(default_factory=threading.Event)
     waiting: int = 0
@@ -257,8 +266,10 @@ class Watch:
 
     def _count(self, summary: Summary, outcome: str) -> None:
         """A publication into the metrics."""
+        if summary.quiet:
+            return
         self._succeeded(summary.dataflow)
-        if summary.quiet or outcome == "known":
+        if outcome == "known":
             return
         self._rows_counted(summary.dataflow, "spooled", summary.published)
         self._rows_counted(summary.dataflow, "rejected", summary.source.rejected)
@@ -280,6 +291,11 @@ class Watch:
 
     def counted(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter of this ministry."""
+        # A case that is pushed when it comes, or is a file of its own, is an event.
+        told = _EVENTS.get(name)
+        hushed = told is not None and labels["dataflow"] in self.hushed
+        if hushed and told is not None and not told.fullmatch(labels["outcome"]):
+            return
         self.metrics.count(name, amount, ministry=self.plan.member, **labels)
 
     def _once_said(self, text: str) -> None:

@@ -22,7 +22,7 @@ from hub.publisher import accounts, ledger, quiet
 from hub.publisher.figures import STAGE, Spools
 from hub.publisher.publish import Session
 from hub.publisher.watch import Watch
-from hub.publisher.watch_plan import Plan
+from hub.publisher.watch_plan import FolderPlan, Plan
 
 FLOW, MEMBER = "service_contact", "moh"
 SLOTS = quiet.read("02:00")
@@ -262,6 +262,44 @@ def test_nothing_of_it_is_sent_twice(two: list[Ministry]) -> None:
 
     assert busy.accepted() == 5
     assert busy.broker() == idle.broker()
+
+
+@pytest.mark.parametrize("files", [0, 1, 3])
+def test_how_often_something_came_is_not_counted(
+    two: list[Ministry], tmp_path: Path, files: int
+) -> None:
+    """A file or a push a case would be the number of cases; what fails is told."""
+    [one, _] = two
+    flow = one.desk.catalogue.dataflows[FLOW]
+    place = tmp_path / "in"
+    place.mkdir()
+    folder = FolderPlan(path=place, flow=flow, settle_seconds=0, marked=True)
+    watch = Watch(
+        plan=Plan(member=MEMBER, folders=(folder,)),
+        open=one.session,
+        metrics=Metrics(STAGE),
+        listings=one.folder,
+        say=lambda _: None,
+        wall_ms=lambda: one.now_ms,
+        slotted=True,
+        hushed={FLOW},
+    )
+    for number in range(files):
+        path = place / f"{number}.csv"
+        contacts(one.desk.catalogue, 1, number).write_csv(path)
+        path.with_name(f"{path.name}.done").touch()
+        watch.counted("pushes_total", dataflow=FLOW, outcome="202")
+    watch.round()
+    watch.round()
+
+    assert len(list(place.glob("done/*.csv"))) == files
+    assert FLOW not in watch.metrics.text().decode()
+    watch.counted("pushes_total", dataflow=FLOW, outcome="503")
+    watch.counted("files_total", dataflow=FLOW, outcome="failed")
+    watch.counted("pushes_total", dataflow="visa_issued", outcome="202")
+    told = watch.metrics.text().decode()
+    assert told.count(f'dataflow="{FLOW}"') >= 2
+    assert 'dataflow="visa_issued"' in told
 
 
 def test_a_time_of_day_is_read() -> None:
