@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.cli import asking
 from hub.cli.main import main
 from hub.core.log import PARTITIONS_MINISTRY, Send
 from hub.core.skips import MessageSkip, Skips
@@ -179,6 +180,7 @@ def test_doctor_is_done_soon(
     hub: Supervisor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Five seconds, waits and all, on a machine of its own; so much work at most."""
+    monkeypatch.setattr(asking, "LOOK_SECONDS", 60.0)  # this one is shared
     monkeypatch.setenv("KERWEN_HOME", str(hub.home.root))
     monkeypatch.setenv("KERWEN_CATALOGUE", str(hub.settings.catalogue))
     began = time.process_time()
