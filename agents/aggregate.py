@@ -16,7 +16,7 @@ from hub.core.topics import facts_topic, quiet
 from hub.edge import keyring
 from hub.edge.settings import Settings
 
-LIMITS = Limits(chunk=ChunkPolicy(rest=6.0))
+LIMITS = Limits(chunk=ChunkPolicy(rest=6.0, size_bytes=1 << 20))
 """Every table is looked at for every chunk, however small: a tenth of a second."""
 
 

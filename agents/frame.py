@@ -277,7 +277,7 @@ def make_app(
         topic_allow_declare=False,
         table_standby_replicas=0,
         stream_wait_empty=False,
-        stream_buffer_maxsize=16,
+        stream_buffer_maxsize=4,
         consumer_max_fetch_size=FETCH_BYTES,
         stream_recovery_delay=0,
         broker_session_timeout=SESSION_SECONDS,

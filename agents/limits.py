@@ -49,7 +49,7 @@ class Limits:
     """
 
     chunk: ChunkPolicy = field(default_factory=ChunkPolicy)
-    buffer_bytes: int = 16 << 20
+    buffer_bytes: int = 8 << 20
     table_bytes: int = BUFFER_BYTES
     ack_seconds: float = 30.0
     checkpoint_seconds: float = 900.0

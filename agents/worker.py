@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from agents import heap
 from agents.account import Account, Look
 from agents.custody import Custody
 from agents.frame import HubApp, HubWorker, WorkerError, make_app
@@ -78,6 +79,7 @@ def main(name: str, build: Callable[[Settings], tuple[Stage, Plan]]) -> NoReturn
         name: The stage's word.
         build: Makes the stage from its own keys and says what it reads.
     """
+    heap.frugal()
     try:
         settings = from_environment()
         worker = settings.worker or f"{name}-{os.getpid()}"

@@ -50,8 +50,8 @@ from hub.core.messages import (
 from hub.core.stage import Series
 from hub.core.state import Overlay
 
-STEP_ROWS = 16_000
-RELEASE_ROWS = 16_000
+STEP_ROWS = 8_000
+RELEASE_ROWS = 8_000
 
 
 class Step:
