@@ -93,12 +93,15 @@ class Prometheus:
 
     def firing(self) -> dict[str, Mapping[str, str]]:
         """The alerts that fire: name -> labels of one of them."""
+        return {labels["alertname"]: labels for labels in self._firing()}
+
+    def _firing(self) -> list[Mapping[str, str]]:
         answer = self._ask("/api/v1/alerts")
-        return {
-            one["labels"]["alertname"]: one["labels"]
+        return [
+            one["labels"]
             for one in answer["data"]["alerts"]
             if one["state"] == "firing"
-        }
+        ]
 
     def up(self) -> set[str]:
         """Addresses that answer its scrapes."""
@@ -109,17 +112,18 @@ class Prometheus:
             if one["health"] == "up"
         }
 
-    def until(self, alert: str, seconds: float) -> float:
-        """Wait until an alert fires; how long that took, in seconds.
+    def until(self, alert: str, seconds: float, **labels: str) -> float:
+        """Wait until an alert with these labels fires; how long it took, in seconds.
 
         Raises:
             MachineError: It does not, in time.
         """
         began = time.monotonic()
-        while alert not in self.firing():
+        wanted = {"alertname": alert, **labels}.items()
+        while not any(wanted <= found.items() for found in self._firing()):
             if time.monotonic() - began > seconds:
                 raise MachineError(
-                    f"{alert} does not fire within {seconds:.0f} s; firing: "
+                    f"{dict(wanted)} does not fire within {seconds:.0f} s; firing: "
                     f"{sorted(self.firing())}"
                 )
             time.sleep(_LOOK_SECONDS)
