@@ -97,14 +97,18 @@ class Gate:
         headers = dict(scope["headers"])
         authorization = headers.get(b"authorization")
         doors = self._gateway.doors
-        caller = doors.caller(
-            None if authorization is None else authorization.decode("latin-1"),
-            scope.get("peer"),
-        )
+        address = str((scope.get("client") or ("", 0))[0])
+        try:
+            caller = doors.caller(
+                None if authorization is None else authorization.decode("latin-1"),
+                scope.get("peer"),
+            )
+        except RefusalError:
+            doors.take(PUBLIC, address)  # who tries words out has a measure, too
+            raise
         scope["caller"] = caller
         if path not in FREE:
-            client = scope.get("client") or ("", 0)
-            doors.take(caller, str(client[0]))
+            doors.take(caller, address)
 
     def _note(
         self, scope: Mapping[str, Any], watched: _Watched, seconds: float

@@ -252,6 +252,22 @@ def test_measures_are_each_callers_own(stocked: House) -> None:
         doors.take(PUBLIC, "10.0.0.1")
 
 
+def test_who_tries_tokens_out_has_a_measure(stocked: House) -> None:
+    """That of its address; a member's own is not touched."""
+    doors = Doors(stocked.home, {"unicef"}, per_second=0.001, burst=3.0)
+    stocked.gateway.doors = doors
+    good = issue(stocked, "unicef")
+    doors.look()
+    with served(stocked) as url:
+        wrong = {"Authorization": "Bearer nonsense"}
+        codes = [httpx.get(url + OPEN, headers=wrong).status_code for _ in range(5)]
+        nobody = httpx.get(url + OPEN)
+        member = httpx.get(url + OPEN, headers=good)
+
+    assert codes == [401, 401, 401, 429, 429]
+    assert (nobody.status_code, member.status_code) == (429, 200)
+
+
 def test_the_access_log_has_no_person_in_it(stocked: House, tmp_path: Path) -> None:
     """Route, dataflow, status; no address, no agent, no query, no token."""
     path = tmp_path / "access.jsonl"
