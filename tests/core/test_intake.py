@@ -198,6 +198,22 @@ def test_a_fork_is_refused_and_a_new_lane_goes_on() -> None:
     assert taken.accepted == 1
 
 
+def test_what_is_refused_leaves_the_receipts_of_others_alone() -> None:
+    """After a fork and a gap the batches they stood in for are told the same again."""
+    run, lane = begun()
+    first, second = lane.seal([crossing(1)]), lane.seal([crossing(2)])
+    forged = Lane().seal([crossing(3)])
+    run.feed(first, forged, first)
+    early = lane.seal([crossing(4)])
+    run.feed(early, second, early, second)
+    told, fork, again, *rest = run.receipts()
+
+    assert fork.refused == (("fork", 0),)
+    assert again == told
+    assert [one.outcome for one in rest] == ["expected", *3 * ["accepted"]]
+    assert rest[3] == rest[1]
+
+
 BAD = b"not a container"
 REFUSALS: dict[str, tuple[dict[str, Any], Reason]] = {
     "another ministry": ({"member": "TM/GOV/MFA/HUB"}, Reason.ADDRESS),
