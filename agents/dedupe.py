@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from agents.limits import ChunkPolicy, Limits
 from agents.worker import Plan, holding, main
 from hub.core.catalogue.model import Domain
 from hub.core.dedupe.stage import Dedupe
@@ -15,6 +16,9 @@ from hub.core.stage import Stage
 from hub.core.topics import quiet, records_topic
 from hub.edge import keyring
 from hub.edge.settings import Settings
+
+LIMITS = Limits(chunk=ChunkPolicy(size_bytes=2 << 20))
+"""Two steps' worth of rows."""
 
 
 def build(settings: Settings) -> tuple[Stage, Plan]:
@@ -31,7 +35,11 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
     )
     inputs = [records_topic(domain) for domain in Domain]
     return stage, Plan(
-        inputs=inputs, library=library, quiet=quiet(catalogue), look=gauges
+        inputs=inputs,
+        library=library,
+        quiet=quiet(catalogue),
+        look=gauges,
+        limits=LIMITS,
     )
 
 

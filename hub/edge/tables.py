@@ -29,7 +29,7 @@ from rocksdict import (
     WriteBufferManager,
 )
 
-CACHE_BYTES = 64 << 20
+CACHE_BYTES = 56 << 20
 BUFFERS_BYTES = 32 << 20
 BUFFER_BYTES = 8 << 20
 """Of one family; its filter and its first block are taken when the state is opened."""
