@@ -129,15 +129,19 @@ print(f"{len(signed)} figures over HTTP are those that the hub signed")
 # ## How sure a share is
 # Figures are protected by noise, and how much is published: each share has a least and
 # a greatest value that it can have in truth. Compare shares by these, not by decimals.
+# There is none where women or men are fewer than thirty.
 
 # %%
 ages = catalogue.codelists["CL_AGE_B"].codes
 noise = gender.reach(catalogue.policies[catalogue.tables["FLW_IMM"].policy])
-for share in gender.derived(signed, noise=noise):
+derived = gender.derived(signed, noise=noise)
+shares = [one for one in derived if one.measure == "FEM_SHARE"]
+for share in shares:
     citizenship, age = share.of.dimensions
-    if share.measure == "FEM_SHARE" and citizenship == "_T":
+    if citizenship == "_T":
         name = ages[age].en if age in ages else age
         print(f"{name}: {share.value} % women ({share.low} to {share.high})")
+print(f"{len(shares)} shares can be told")
 
 # %% [markdown]
 # ## What was revised

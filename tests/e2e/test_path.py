@@ -8,12 +8,17 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import polars as pl
 import pytest
 
@@ -27,12 +32,14 @@ from hub.edge.files import catalogue_folder, read_catalogue
 from hub.edge.settings import Home, Settings
 from hub.edge.state import Budget, open_state
 from hub.embedded.plan import Plan
+from hub.embedded.ports import free
 from hub.embedded.supervisor import Supervisor
 from hub.trials import audit, demo
 from hub.trials.sample.write import Truth, write
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
+ROOT = Path(__file__).resolve().parents[2]
 PERSONS = 1_500
 NEW = ("PRM_NEW", "STK_BIRTH")
 """Tables that are added after the first cut: of events and of whole persons."""
@@ -59,6 +66,7 @@ class Year:
     published: demo.Published
     first: audit.Audit
     second: audit.Audit
+    notebook: subprocess.CompletedProcess[str]
     pages: dict[str, bytes]
     killed: tuple[str, ...]
     figures: list[Observation]
@@ -88,6 +96,7 @@ def year(tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue) -> Year
             published=published,
             first=first,
             second=second,
+            notebook=_notebook(hub.settings),
             pages={kept.name: _page(kept.address) for kept in hub.kept},
             killed=tuple(k.name for k in hub.kept if k.restarts),
             figures=_figures(hub.settings, catalogue),
@@ -128,6 +137,38 @@ def _cut(settings: Settings, catalogue: Catalogue, vintage: str) -> audit.Audit:
     marker = control.close(settings, catalogue, period="2025", vintage=vintage)
     wait_for(settings, "iom", marker.marker, marker.tables, timeout=300)
     return audit.audit(settings, catalogue, marker.marker)
+
+
+def _notebook(settings: Settings) -> subprocess.CompletedProcess[str]:
+    """The example as an analyst runs it, beside a gateway that has read everything."""
+    [port] = free(1)
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        **os.environ,
+        **settings.environment(),
+        "KERWEN_GATEWAY": url,
+    }
+    gateway = subprocess.Popen(
+        [sys.executable, "-m", "hub.gateway", "--port", str(port)], env=environment
+    )
+    try:
+        for _ in range(300):
+            with suppress(httpx.TransportError):
+                if httpx.get(f"{url}/readyz").status_code == 200:
+                    break
+            time.sleep(0.1)
+        return subprocess.run(
+            [sys.executable, "examples/indicators.py"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        gateway.terminate()
+        gateway.wait(20)
 
 
 def _page(address: str) -> bytes:
@@ -246,6 +287,28 @@ def identifiers(folder: Path) -> set[bytes]:
 def words(content: bytes) -> set[bytes]:
     """Runs of letters and digits, as an identifier would stand in any format."""
     return set(WORD.findall(content))
+
+
+def test_the_notebook_runs(year: Year) -> None:
+    """With real figures: shares, what is not shown, both vintages, the same on Kafka.
+
+    Nothing is drawn from a figure that is not shown.
+    """
+    said = year.notebook.stdout
+
+    assert year.notebook.returncode == 0, year.notebook.stderr
+    assert year.notebook.stderr == ""
+    for vintage in "PR":
+        assert re.search(rf"(?m)^FLW_IMM 2025 {vintage}: \d+ figures, signed by", said)
+    for words in (
+        "Family",
+        "figures are suppressed",
+        "gaps cannot be told",
+        "figures over HTTP are those that the hub signed",
+        "shares can be told",
+    ):
+        assert words in said, words
+    assert int(re.findall(r"(\d+) differ now", said)[0]) > 0
 
 
 def test_no_identifier_in_clear(year: Year) -> None:
