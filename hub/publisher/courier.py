@@ -224,7 +224,8 @@ class Courier:
         """The hub waits for an earlier batch of the lane."""
         if item.lane in self.stopped:
             return
-        if not ledger.back(self.spool, item.lane, receipt.expected, receipt.offset):
+        place = item.lane, receipt.expected, receipt.offset
+        if not ledger.back(self.spool, *place, early=item.id):
             self.notes.append(
                 f"{item.dataflow}: the hub waits for batch {receipt.expected}, which "
                 "is no longer here; the lane was replaced"

@@ -251,22 +251,38 @@ def answered(spool: Spool, item: Item) -> None:
         )
 
 
-def back(spool: Spool, lane: bytes, sequence: int, offset: int) -> bool:
+def back(
+    spool: Spool, lane: bytes, sequence: int, offset: int, *, early: int = 0
+) -> bool:
     """Go back: batches of the lane from `sequence` on are to be sent again.
 
     The hub read the batch that was too early at `offset`: if the expected one was sent
-    after that, the answer to it is already on its way and nothing is done.
+    after that, the answer to it is already on its way and nothing is done. If it has
+    been answered, and the other one was not sent again since, its place was in a log
+    that is lost: offsets tell nothing then.
+
+    Args:
+        spool: Where it stands.
+        lane: Whose batches.
+        sequence: The batch that the hub expects.
+        offset: Where it read another one.
+        early: Number of that one; 0: of none.
 
     Returns:
         False if the spool no longer holds the expected batch.
     """
     with spool.change() as connection:
+        last = connection.execute(
+            "SELECT 1 FROM batches WHERE id = ? AND sent_offset = ? "
+            "AND receipt IS NULL",
+            (early, offset),
+        ).fetchone()
         row = connection.execute(
             "SELECT sent_offset, envelope IS NOT NULL FROM batches "
             "WHERE lane = ? AND sequence = ?",
             (lane, sequence),
         ).fetchone()
-        if row is None or (row[0] < offset and not row[1]):
+        if row is None or ((last or row[0] < offset) and not row[1]):
             return False
         if row[0] < offset:
             connection.execute(

@@ -247,6 +247,10 @@ class Session:
         if self.slots is not None:
             quiet.fill(self.slots, self.spool, self.sealer, self.catalogue)
         try:
+            # Before there are new answers: brokers of an earlier day have fewer of them
+            # than were read, which is seen now and not when as many are there again.
+            self.courier.collect()
+            self.shelf.resume(self.broker)
             self.courier.remind()
             self.courier.send(tell)
             if resend is not None:

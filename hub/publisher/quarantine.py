@@ -75,6 +75,11 @@ class Shelf:
         accounts.close(self.spool, self.sealer.now_ms())
         return new
 
+    def resume(self, broker: Broker) -> None:
+        """Go on with a topic that was read before; see :meth:`collect`."""
+        if ledger.position(self.spool, quarantine_topic(self.sealer.member.id)):
+            self.collect(broker)
+
     def _open(self, message: Incoming) -> tuple[Quarantine, Item] | None:
         """What the hub says, if it is about a batch of this spool."""
         try:

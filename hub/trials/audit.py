@@ -30,6 +30,7 @@ from hub.core.state import Memory, Overlay
 from hub.core.topics import CELLS, facts_topic, parse_ministry, sources
 from hub.edge import enacting, kafka, keyring, topics
 from hub.edge.bundles import Library
+from hub.edge.kafka import Extent
 from hub.edge.settings import Settings
 from hub.trials import controls, recount
 from hub.trials.controls import Control
@@ -169,8 +170,9 @@ def _cuts(settings: Settings, library: Library, key: InternalKey) -> dict[bytes,
     held: dict[str, list[pl.DataFrame]] = {}
     overlay = Overlay(Memory())
     with kafka.consumer(settings, "audit") as client:
-        end = kafka.extents(client, [(CELLS, 0)])[CELLS, 0].end
-        for message in kafka.read(client, CELLS, 0, 0, end):
+        extent = kafka.extents(client, [(CELLS, 0)])[CELLS, 0]
+        _whole(CELLS, 0, extent)
+        for message in kafka.read(client, CELLS, 0, 0, extent.end):
             block = decode(message.value)
             if isinstance(block, Block):
                 _take(overlay, block, key, held, cuts)
@@ -180,6 +182,14 @@ def _cuts(settings: Settings, library: Library, key: InternalKey) -> dict[bytes,
         # Every partition answers every marker; a cut of few tables needs few of them.
         if _needed(library.get(one.config).catalogue, one.close) <= one.rows.keys()
     }
+
+
+def _whole(topic: str, partition: int, extent: Extent) -> None:
+    if extent.start:
+        raise InvalidError(
+            f"{topic}/{partition} begins at {extent.start}: retention took what an"
+            " audit from the start needs"
+        )
 
 
 def _needed(catalogue: Catalogue, close: Close) -> set[str]:
@@ -237,11 +247,7 @@ def _read_inbound(
         extents = kafka.extents(client, places)
         for topic, partition in places:
             extent = extents[topic, partition]
-            if extent.start:
-                raise InvalidError(
-                    f"{topic}/{partition} begins at {extent.start}: retention took what"
-                    " an audit from the start needs"
-                )
+            _whole(topic, partition, extent)
             source = Source(topic=topic, partition=partition, log=logs[topic])
             aside = library.aside(source)
             end, last = extent.end, _last(chosen, source.name)

@@ -85,7 +85,7 @@ class Hub:
         if self.away:
             raise RetriableError("brokers do not answer")
         log = self.logs[topic, 0]
-        for offset in range(start, len(log)):
+        for offset in range(0 if start > len(log) else start, len(log)):
             yield Incoming(offset=offset, time_ms=NOW_MS, value=log[offset])
 
     def close(self) -> None:

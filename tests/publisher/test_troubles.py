@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -261,3 +262,32 @@ def test_a_spool_of_the_first_version_goes_on(
 
     assert done.accepted == 5
     assert item.lane == lane
+
+
+def test_brokers_of_an_earlier_day_take_what_is_published_again(
+    desk: Any, crossings: Any, tmp_path: Path
+) -> None:
+    """What had a receipt is gone with the day; the next file opens a new lane."""
+    paths = []
+    for number in range(3):
+        paths.append(tmp_path / f"{number}.csv")
+        crossings(10, 10 * number).write_csv(paths[-1])
+    hub = desk.hub
+
+    def published(path: Path, *, again: bool = False) -> int:
+        with desk.session() as session:
+            done = session.publish(FLOW, path, again=again, wait_seconds=20)
+            assert done.waiting == 0
+            return int(done.accepted)
+
+    assert published(paths[0]) == 10
+    kept = deepcopy((hub.logs, hub.states))
+    assert published(paths[1]) == 10
+    hub.logs, hub.states = kept
+
+    assert published(paths[2]) == 10
+    assert published(paths[1], again=True) == 10
+    with desk.session() as session:
+        assert ledger.position(session.spool, "receipts.sms") == len(
+            hub.logs["receipts.sms", 0]
+        )
