@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from hub.cli import brokers, groups, reach
 from hub.cli.findings import Finding
+from hub.cli.kinds import sure
 from hub.core.errors import HubError
 from hub.edge import enacting, kafka
 from hub.edge.settings import Home, Settings
@@ -79,6 +81,10 @@ def ask(settings: Settings) -> Asked:
     return Asked(findings=(*told, *found), reach=reached[0] if reached else None)
 
 
+def _again(error: Exception) -> Sequence[Finding]:
+    raise error
+
+
 def down(addresses: Sequence[str]) -> tuple[Finding, ...]:
     """Brokers that were named and do not answer."""
     return tuple(
@@ -109,6 +115,8 @@ def together(looks: dict[str, Look], deadline: float) -> list[Finding]:
             done[name] = look()
         except HubError:
             done[name] = ()  # what is wrong with keys and certificates is told of them
+        except Exception as error:  # noqa: BLE001 - no end of the others
+            done[name] = [*sure(name, partial(_again, error))]
 
     threads = {
         name: threading.Thread(target=run, args=(name, look), daemon=True)

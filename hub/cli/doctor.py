@@ -13,7 +13,7 @@ import argparse
 import importlib.util
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from hub.cli import (
 )
 from hub.cli.bundles import standings
 from hub.cli.findings import RESTART, Finding, of_hub, of_partition
-from hub.cli.kinds import worst_first
+from hub.cli.kinds import sure, worst_first
 from hub.cli.ministry import check_member
 from hub.cli.output import Output
 from hub.core.access import STAGES
@@ -111,9 +111,13 @@ def look(settings: Settings) -> Iterator[Finding]:
         )
     # Both wait for others: not one after the other, and not while files are read.
     with ThreadPoolExecutor(2) as pool:
-        hub = pool.submit(lambda: [*_hub(settings)])
+        hub = pool.submit(lambda: [*sure("the hub", lambda: _hub(settings))])
         rows = pool.submit(
-            lambda: [*late.of_rows(home, catalogue)] if catalogue else []
+            lambda: (
+                [*sure("rows", lambda: late.of_rows(home, catalogue))]
+                if catalogue
+                else []
+            )
         )
         yield from _files(settings, catalogue)
         yield from hub.result()
@@ -121,19 +125,23 @@ def look(settings: Settings) -> Iterator[Finding]:
 
 
 def _files(settings: Settings, catalogue: Catalogue | None) -> Iterator[Finding]:
-    home = settings.home
+    home, now = settings.home, datetime.now(UTC)
     if not settings.bootstrap:
         yield from _wheels()
+    looks: dict[str, Callable[[], Iterable[Finding]]] = {
+        "certificates": lambda: expiry.of_certificates(home, now),
+        "stores": lambda: stores.of_stores(settings),
+        "spools": lambda: _spools(home),
+    }
     if home.keys.is_dir() and any(home.keys.iterdir()):
-        yield from _keys(home, catalogue)
+        looks["keys"] = lambda: _keys(home, catalogue)
     if catalogue is not None:
-        yield from _bundles(settings)
-    yield from expiry.of_certificates(home, datetime.now(UTC))
-    yield from stores.of_stores(settings)
-    yield from _spools(home, catalogue)
-    if catalogue is not None:
-        yield from agreements.of_agreements(home, catalogue, datetime.now(UTC).date())
-        yield from late.of_spools(home, catalogue)
+        known = catalogue
+        looks["bundles"] = lambda: _bundles(settings)
+        looks["agreements"] = lambda: agreements.of_agreements(home, known, now.date())
+        looks["receipts"] = lambda: late.of_spools(home, known)
+    for name, one in looks.items():
+        yield from sure(name, one)
 
 
 def look_at(settings: Settings, member: str) -> Iterator[Finding]:

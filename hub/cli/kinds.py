@@ -10,7 +10,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from hub.cli.findings import Finding
 
@@ -85,9 +85,25 @@ SOON = (
     "certificate ends",
     "agreement ends",
     "looks too long",
+    "look failed",
 )
 KINDS = (*STOPS, *WAITS, *SOON)
 _RANK = {name: rank for rank, name in enumerate(KINDS)}
+
+
+def sure(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """What a look finds; that it failed is one finding more, and no end of the others.
+
+    A file that is replaced while it is looked at is there again the next time.
+    """
+    try:
+        yield from look()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+        yield Finding(
+            what="look failed",
+            cause=f"looking at {name} broke off: {type(error).__name__}: {error}",
+            command="kerwen doctor",
+        )
 
 
 def worst_first(found: Iterable[Finding]) -> list[Finding]:

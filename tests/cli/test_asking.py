@@ -88,7 +88,11 @@ def test_what_is_not_told_in_time_is_named() -> None:
     def broken() -> list[Finding]:
         raise RetriableError("away")
 
+    def crashing() -> list[Finding]:
+        raise FileNotFoundError("gone meanwhile")
+
     looks: dict[str, asking.Look] = {
+        "topics": crashing,
         "logs": slow,
         "groups": lambda: [FOUND],
         "the trail": broken,
@@ -98,8 +102,9 @@ def test_what_is_not_told_in_time_is_named() -> None:
     took = time.monotonic() - began
     free.set()
 
-    assert [one.what for one in found] == ["late", "looks too long"]
-    assert found[1].cause.endswith("told all about logs")
+    assert [one.what for one in found] == ["look failed", "late", "looks too long"]
+    assert "topics broke off: FileNotFoundError: gone meanwhile" in found[0].cause
+    assert found[2].cause.endswith("told all about logs")
     assert took < LATE_SECONDS
 
 
