@@ -1,4 +1,9 @@
-"""Every kind of key rotated while batches are under way, on real Kafka and agents."""
+"""Every kind of key rotated while batches are under way, on real Kafka and agents.
+
+The new signing keys are made in a token (SoftHSM) and stay there: from the rotation on
+receipts, statements, vintages, control's records, the trail and a ministry's batches
+are signed by it.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +35,7 @@ from hub.edge import (
     enacting,
     kafka,
     keyring,
+    pkcs11,
     rotation,
     topics,
     trail,
@@ -42,6 +48,7 @@ from hub.publisher.publish import Session
 from hub.publisher.summary import Summary
 from hub.trials import audit, demo, recount
 from hub.trials.sample.write import write
+from tests.edge import softhsm
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -115,13 +122,15 @@ def story(
     settings = Settings(home=Home(root=tmp_path_factory.mktemp("keys")))
     folder = settings.home.root / "sample"
     write(folder, catalogue, persons=PERSONS, seed=5)
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        Supervisor(settings, Plan(), catalogue=catalogue) as hub,
-    ):
+    room = tmp_path_factory.mktemp("token")
+    softhsm.initialise(room)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in softhsm.environment(room).items():
+            patch.setenv(name, value)
         patch.setenv("KERWEN_HOME", str(settings.home.root))
-        patch.setenv("KERWEN_BOOTSTRAP", hub.settings.bootstrap)
-        yield _story(hub, catalogue, folder)
+        with Supervisor(settings, Plan(), catalogue=catalogue) as hub:
+            patch.setenv("KERWEN_BOOTSTRAP", hub.settings.bootstrap)
+            yield _story(hub, catalogue, folder)
 
 
 def _story(hub: Supervisor, catalogue: Catalogue, folder: Path) -> Story:
@@ -133,7 +142,7 @@ def _story(hub: Supervisor, catalogue: Catalogue, folder: Path) -> Story:
     )
     load.start()
     # The first step alone, as a command that was broken off leaves it.
-    asked = ["rotate", *OWN, "sign", "seal", "--member", "sms"]
+    asked = ["rotate", *OWN, "sign", "seal", "--member", "sms", "--token"]
     called("keys", *asked, "--apply", "--step")
     assert rotation.read(settings) is not None
     rotated = called("keys", "rotate", "--apply", "--reason", "the month is over")
@@ -264,6 +273,20 @@ def test_every_kind_of_key_is_another_one_now(story: Story) -> None:
     assert set(now) == set(KINDS)
     assert {kind for kind in now if now[kind] == story.before[kind]} == set()
     assert rotation.read(story.settings) is None
+
+
+def test_every_new_signing_key_is_in_the_token(story: Story) -> None:
+    """What the home has of it is a name; what was audited is signed by it."""
+    home, now = story.settings.home, used(story.settings)
+    for kind, entry in KINDS.items():
+        if not entry.signs:
+            continue
+        [path] = home.keys.glob(f"*/{now[kind]}.*")
+        assert path.suffix == pkcs11.ENDING, kind
+        assert now[kind] in json.loads(path.read_text())["label"]
+    assert story.impacts[now["sign"]]["messages"] > 0
+    signers = {act.key_id for _, act in story.log.acts}
+    assert now["control"] in signers
 
 
 def test_nothing_is_lost(story: Story) -> None:
