@@ -170,7 +170,8 @@ class Striker:
                 one for one in _shelf(schedule.of(stage)[0], name_of(tp)) if one.intact
             ]
             if copies and copies[-1].offset > log.start:
-                log.start = copies[-1].offset + schedule.draws.below(2)
+                start = copies[-1].offset + schedule.draws.below(2)
+                log.start = min(start, log.end)
                 moved = True
         return moved
 
