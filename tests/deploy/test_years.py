@@ -1,8 +1,9 @@
-"""A hub through what years bring: another version, a lost machine.
+"""A hub through what years bring: another version, a lost machine, old age.
 
 Two versions of the code work side by side, one worker after the other is replaced, and
 a ministry goes on publishing meanwhile. Then an archive is made, more is published, the
-machine is gone with everything on it, and an empty one takes its place.
+machine is gone with everything on it, and an empty one takes its place. Then everything
+that is kept for a time is over at once.
 
 ``KERWEN_OLDER`` names a checkout of an older commit, whose code the workers begin with;
 without it they begin with a copy of this one that has another version and works in
@@ -21,15 +22,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 
-from hub.edge import custodians, vault
+from hub.client import observations
+from hub.core.errors import InvalidError
+from hub.core.observation import Observation
+from hub.core.topics import Topic, topics
+from hub.edge import custodians, kafka, vault
+from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings
 from hub.embedded.plan import Plan
 from hub.embedded.supervisor import Supervisor
+from hub.publisher.spool import Spool
 from hub.trials.audit import Audit
 from tests.deploy.years import (
     FLOW,
     ROWS,
+    SECONDS,
     Flowing,
     Ministry,
     closed,
@@ -45,6 +55,10 @@ from tests.faults.world import tiny
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
+HASTY = {"log.retention.check.interval.ms": "500", "log.initial.task.delay.ms": "100"}
+"""A broker that looks twice a second for what is over."""
+OVER = {"retention.ms": "1", "file.delete.delay.ms": "0"}
+"""As if years had passed."""
 DECLARED = 1
 """Records that no file has: the year was declared complete."""
 OTHERWISE = {
@@ -136,12 +150,14 @@ class Drill:
     """What came of it.
 
     Attributes:
+        hub: The one that took the place; it runs.
         before: The cut of before, recounted on the new machine.
         after: A cut of what was published since, and of what was published again.
-        rows: Rows that the ministry ever had, each once.
+        rows: Rows that the ministry had until then, each once.
         times: Seconds of each step.
     """
 
+    hub: Supervisor
     before: Audit
     after: Audit
     rows: int
@@ -179,7 +195,7 @@ def drill(
     two = [f"--share={path}" for path in sorted(shares.iterdir())[:2]]
     said(new, "keys", "unlock", *two)
     began = time.monotonic()
-    with Supervisor(new, Plan(quick=True)) as hub:
+    with Supervisor(new, Plan(quick=True, broker=HASTY)) as hub:
         times["ready"] = round(time.monotonic() - began, 1)
         with timed(times, "audit"):
             before = recounted(hub.settings, upgrade.audit.close)
@@ -192,6 +208,7 @@ def drill(
         after = recounted(hub.settings, closed(hub.settings, "R"))
         print(f"drill, seconds: {times}")  # noqa: T201 - half of what a drill is for
         yield Drill(
+            hub=hub,
             before=before,
             after=after,
             rows=len(ministry.files) * ROWS,
@@ -201,6 +218,91 @@ def drill(
         )
     vault.forget(new.home.keys / "intake")
     vault.forget(new.home.keys / "release")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Age:
+    """What is left when every time is over.
+
+    Attributes:
+        limited: Topics that are not kept for ever.
+        bytes: What is on the disk of them.
+        before: Figures that had been published.
+        after: The same, and those of a new cut.
+        refusal: What an audit from the beginning says now.
+    """
+
+    limited: list[Topic]
+    bytes: int
+    before: list[Observation]
+    after: list[Observation]
+    rows: int
+    refusal: str
+    verified: bool
+    findings: list[str]
+
+
+def expire(settings: Settings, limited: list[Topic]) -> None:
+    """Let the broker find that all of it is over, then set it back."""
+    said(settings, "topics", "checkpoint")
+    places = [(one.name, at) for one in limited for at in range(one.partitions)]
+    with kafka.admin(settings) as client:
+        assert isinstance(client, KafkaAdminClient)
+        kind = ConfigResourceType.TOPIC
+        client.alter_configs(
+            [ConfigResource(kind, one.name, {**one.config, **OVER}) for one in limited]
+        )
+    deadline = time.monotonic() + SECONDS
+    with kafka.consumer(settings, "admin") as client:
+        while left := [
+            place
+            for place, one in kafka.extents(client, places).items()
+            if one.start < one.end
+        ]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.3)
+    assert set(said(settings, "topics", "apply")["changed"]) >= {
+        one.name for one in limited
+    }
+
+
+@pytest.fixture(scope="module")
+def age(upgrade: Upgrade, drill: Drill) -> Age:
+    """Years pass; then a worker loses its state, and the ministry publishes again."""
+    hub, ministry = drill.hub, upgrade.ministry
+    catalogue = read_catalogue(hub.settings.catalogue)
+    limited = [one for one in topics(catalogue) if one.retention_ms > 0]
+    before = list(observations(hub.settings, "iom", catalogue=catalogue))
+    expire(hub.settings, limited)
+    data = hub.home.kafka / "data"
+    left = sum(
+        path.stat().st_size
+        for one in limited
+        for at in range(one.partitions)
+        for path in (data / f"{one.name}-{at}").glob("*.log*")
+    )
+    [dedupe] = [one for one in hub.kept if one.stage == "dedupe"]
+    dedupe.stop(time.monotonic() + 20)
+    shutil.rmtree(hub.home.state / "dedupe")
+    ministry.publish()
+    marker = closed(hub.settings, "F")
+    with pytest.raises(InvalidError) as refusal:
+        recounted(hub.settings, marker)
+    after = list(observations(hub.settings, "iom", catalogue=catalogue))
+    said(hub.settings, "topics", "checkpoint")
+    deadline = time.monotonic() + SECONDS
+    while (found := doctor(hub.settings)) and time.monotonic() < deadline:
+        time.sleep(1)  # states that stand still have no newer copy to wait for
+    return Age(
+        limited=limited,
+        bytes=left,
+        before=before,
+        after=after,
+        rows=len(ministry.files) * ROWS,
+        refusal=str(refusal.value),
+        verified=said(hub.settings, "log", "verify")["verified"],
+        findings=found,
+    )
 
 
 def test_the_other_version_is_another(older: Path) -> None:
@@ -246,3 +348,40 @@ def test_what_is_published_again_counts_once(drill: Drill) -> None:
     """The rows that were lost, the rows that were not, and those of a new file."""
     assert drill.after.verdict == "equal"
     assert drill.after.unique == drill.rows + DECLARED
+
+
+def test_what_is_kept_for_a_time_is_gone_then(age: Age, upgrade: Upgrade) -> None:
+    """From the log and from the disk under it; of the ministry's own spool as well."""
+    assert {one.name.partition(".")[0] for one in age.limited} == {
+        "ministry",
+        "receipts",
+        "quarantine",
+        "statements",
+        "hub",
+    }
+    assert age.bytes == 0
+    assert "retention took what an audit from the start needs" in age.refusal
+    path = upgrade.ministry.settings.home.spool / "mot.sqlite"
+    with Spool.open(path, write=False) as spool:
+        [(batches, contents, receipts)] = spool.connection.execute(
+            "SELECT count(*), count(envelope) + count(copy), count(receipt) "
+            "FROM batches WHERE state = 'final'"
+        )
+    assert batches == receipts >= len(upgrade.ministry.files)
+    assert contents == 0
+
+
+def test_what_was_published_stays_and_counting_goes_on(age: Age) -> None:
+    """Signed vintages verify as before; a stock remembers what the log does not."""
+    assert age.before
+    assert age.after[: len(age.before)] == age.before
+    new = age.after[len(age.before) :]
+    [total] = [
+        one.value
+        for one in new
+        if (one.table, one.sex, one.dimensions) == ("RAIL_EVT", "_T", ("_T",))
+    ]
+    assert total is not None
+    assert abs(total - age.rows) <= 10
+    assert age.verified is True
+    assert age.findings == []
