@@ -69,6 +69,20 @@ def test_events_are_disturbed_by_the_largest(
         assert found.value > rule.js
 
 
+def test_the_noise_of_events_is_that_of_their_units() -> None:
+    """So many times the largest have that row of the table, not that of the count."""
+    rule, largest = RULES["E"], 10
+    units, differ = rule.d + 1, 0
+    for key in range(200):
+        cell = Cell(n=units * largest, key=key, persons=20, top1=largest, top2=5)
+        moved = step(rule, units, cell)
+        found = judge(rule, EVT, cell, SECRET)
+
+        assert found.value == cell.n + moved * largest
+        differ += moved != step(rule, cell.n, cell)
+    assert differ
+
+
 def test_events_of_one_each_are_counts() -> None:
     """Where nobody has two, E and C give the same number."""
     cell = Cell(n=40, key=77, persons=40, top1=1, top2=1)
