@@ -212,7 +212,9 @@ class Runtime:
         consumer = self.app.consumer
         one.revive()
         self.account.opened(one)
-        one.working = asyncio.create_task(self._work(one))
+        # Who stopped while it waited for messages waits still: two would fold at once.
+        if one.working is None or one.working.done():
+            one.working = asyncio.create_task(self._work(one))
         await consumer.seek_wait({one.tp: one.following})
         if one.flowing:
             consumer.resume_partitions({one.tp})

@@ -288,6 +288,27 @@ def test_a_partition_that_stops_while_it_waits_folds_nothing(tmp_path: Path) -> 
     assert Rig(tmp_path).stored() == (-1, 0)
 
 
+def test_a_partition_that_goes_on_has_one_who_folds(tmp_path: Path) -> None:
+    """It was stopped from outside, while nothing was under way."""
+
+    async def story() -> tuple[list[int], set[TP]]:
+        async with rig(tmp_path) as made:
+            await made.give(0)
+            await until(lambda: made.one.folded == 0)
+            before = asyncio.all_tasks()
+            made.runtime.stop(made.one, LogError("not here"))
+            await made.runtime.revive(made.one)
+            assert asyncio.all_tasks() == before
+            for offset in (0, 1, 2):
+                await made.give(offset)
+            await until(lambda: made.one.folded == 2)
+            folded = [offset for chunk in made.stage.chunks for offset in chunk]
+            return folded, made.consumer.paused
+
+    assert asyncio.run(story()) == ([0, 1, 2], set())
+    assert Rig(tmp_path).stored() == (2, 3)
+
+
 def test_replays_are_skipped_gaps_are_fetched_again(tmp_path: Path) -> None:
     """What is folded is the log, whatever is delivered, buffered ones included."""
 
