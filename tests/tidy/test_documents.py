@@ -28,8 +28,8 @@ ROOMS = "agents|benchmarks|catalogue|deploy|docs|examples|hub|schemas|tests"
 TEXTS = {page: page.read_text("utf-8") for page in PAGES}
 CODE = re.compile(r"`([^`\n]+)`")
 PLACE = re.compile(rf"(?:{ROOMS})/[\w./*@-]+")
-OF_ANOTHER = {"schemas/provider/*.avsc"}
-"""Places in a folder that an operator names."""
+OF_ANOTHER = {"schemas/provider/*.avsc", "benchmarks/w1/.venv"}
+"""Places in a folder that an operator names, or that a command makes."""
 TOPIC = re.compile(
     r"(?:hub|ministry|receipts|quarantine|statements|indicators)\.[\w.<>*]+"
 )
