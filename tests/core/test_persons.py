@@ -193,6 +193,18 @@ class Registered:
         assert self.count == len(set(expected.values()))
 
 
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_number_of_its_own_is_seen_in_whoever_joins_a_known_person(
+    first: int,
+) -> None:
+    """Also the greater one, which is no lesser mark; drawn sets seldom have it."""
+    followed = Registered()
+    followed.change({keys((0, first), (1, 7))}, set())
+    followed.change({keys((0, 3 - first), (1, 7))}, set())
+
+    assert followed.count == len(followed.active)
+
+
 changes = st.lists(
     st.tuples(st.sets(key_sets, max_size=5), st.sets(st.integers(0, 30), max_size=3)),
     max_size=8,
