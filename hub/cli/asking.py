@@ -6,21 +6,22 @@ Rules:
   nothing, and each client would have its own patience with it.
 - Every look has a thread and a connection of its own; all have one deadline. What is
   not done by then is named and left behind: its thread ends with the process.
+- A look that breaks off says why, and keeps what it had found: brokers that answer at
+  first and not to the end are told of by nobody else.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 
 from hub.cli import brokers, groups, reach
 from hub.cli.findings import Finding
 from hub.cli.kinds import sure
-from hub.core.errors import HubError
+from hub.core.errors import HubError, MachineError
 from hub.edge import enacting, kafka
 from hub.edge.settings import Home, Settings
 
@@ -28,7 +29,7 @@ REACH_SECONDS = 1.0
 LOOK_SECONDS = 3.2
 """For all of it together; with the start of Python doctor has five."""
 
-Look = Callable[[], Sequence[Finding]]
+Look = Callable[[], Iterable[Finding]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +46,22 @@ class Asked:
 
 def ask(settings: Settings) -> Asked:
     """Everything that only brokers know."""
+    reached: list[reach.Reach] = []
+    findings = tuple(sure("the brokers", lambda: _asked(settings, reached)))
+    return Asked(findings=findings, reach=reached[0] if reached else None)
+
+
+def _asked(settings: Settings, reached: list[reach.Reach]) -> Iterator[Finding]:
+    """The findings; how far logs reach is put into `reached`."""
     deadline = time.monotonic() + LOOK_SECONDS
     try:
         addresses = settings.brokers().split(",")
     except HubError:
-        return Asked(findings=())
+        return  # that no hub runs is another finding
     dumb = silent(settings.home, "admin", addresses)
     # That its own broker is silent, a hub that runs here says itself.
     own = str((settings.home.running() or {}).get("bootstrap", ""))
-    told = down([one for one in dumb if one != own])
+    yield from down([one for one in dumb if one != own])
     heard = ",".join(one for one in addresses if one not in dumb)
     some = replace(settings, bootstrap=heard)
     try:
@@ -61,28 +69,20 @@ def ask(settings: Settings) -> Asked:
     except HubError:
         known = None  # a finding of its own
     if known is None:
-        return Asked(findings=told)
+        return
     catalogue = known
-    reached: list[reach.Reach] = []
 
     def logs() -> Sequence[Finding]:
         reached.append(reach.look(some, catalogue))
         return reached[0].findings
 
     looks: dict[str, Look] = {
-        "topics and permissions": lambda: list(
-            brokers.of_brokers(some, catalogue=catalogue)
-        ),
+        "topics and permissions": lambda: brokers.of_brokers(some, catalogue=catalogue),
         "logs": logs,
-        "the trail": lambda: list(brokers.of_trail(some)),
-        "groups": lambda: list(groups.of_groups(some, catalogue)),
+        "the trail": lambda: brokers.of_trail(some),
+        "groups": lambda: groups.of_groups(some, catalogue),
     }
-    found = together(looks, deadline)
-    return Asked(findings=(*told, *found), reach=reached[0] if reached else None)
-
-
-def _again(error: Exception) -> Sequence[Finding]:
-    raise error
+    yield from together(looks, deadline)
 
 
 def down(addresses: Sequence[str]) -> tuple[Finding, ...]:
@@ -99,7 +99,7 @@ def down(addresses: Sequence[str]) -> tuple[Finding, ...]:
 
 def silent(home: Home, principal: str, addresses: Sequence[str]) -> list[str]:
     """Which of the brokers do not answer; all asked at once."""
-    with ThreadPoolExecutor(len(addresses)) as pool:
+    with ThreadPoolExecutor(max(1, len(addresses))) as pool:
         heard = pool.map(
             lambda one: kafka.answers(home, principal, one, REACH_SECONDS), addresses
         )
@@ -111,12 +111,7 @@ def together(looks: dict[str, Look], deadline: float) -> list[Finding]:
     done: dict[str, Sequence[Finding]] = {}
 
     def run(name: str, look: Look) -> None:
-        try:
-            done[name] = look()
-        except HubError:
-            done[name] = ()  # what is wrong with keys and certificates is told of them
-        except Exception as error:  # noqa: BLE001 - no end of the others
-            done[name] = [*sure(name, partial(_again, error))]
+        done[name] = [*sure(name, lambda: _told(look))]
 
     threads = {
         name: threading.Thread(target=run, args=(name, look), daemon=True)
@@ -126,8 +121,9 @@ def together(looks: dict[str, Look], deadline: float) -> list[Finding]:
         thread.start()
     for thread in threads.values():
         thread.join(max(0.0, deadline - time.monotonic()))
-    found = [one for name in looks for one in done.get(name, ())]
-    late = [name for name in looks if name not in done]
+    ended = dict(done)  # one may end between the two lines that follow
+    found = [one for name in looks for one in ended.get(name, ())]
+    late = [name for name in looks if name not in ended]
     if late:
         found.append(
             Finding(
@@ -138,3 +134,11 @@ def together(looks: dict[str, Look], deadline: float) -> list[Finding]:
             )
         )
     return found
+
+
+def _told(look: Look) -> Iterator[Finding]:
+    """What a look finds, without what is told of keys and certificates anyway."""
+    try:
+        yield from look()
+    except MachineError:
+        return

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from kafka import KafkaAdminClient
 from kafka.errors import (
     IncompatibleBrokerVersion,
-    KafkaError,
     UnrecognizedBrokerVersion,
     UnsupportedVersionError,
 )
@@ -39,6 +38,13 @@ NEEDED = {
     32: ("DescribeConfigs", 4),
 }
 """Requests by their number -> name and the version that must be understood."""
+
+REFUSED = (
+    IncompatibleBrokerVersion,
+    UnrecognizedBrokerVersion,
+    UnsupportedVersionError,
+)
+"""How a client says that the brokers are of another version."""
 
 SKEW_SECONDS_MAX = 60
 ACTS_MAX = 2_000
@@ -66,14 +72,11 @@ def of_brokers(
             yield from _of_topics(layout.look(client, catalogue))
             yield from _of_permissions(settings, client, catalogue)
         yield from _of_clock(settings, time.time() if now is None else now)
-    except (
-        IncompatibleBrokerVersion,
-        UnrecognizedBrokerVersion,
-        UnsupportedVersionError,
-    ) as error:
-        yield _version(f"they refuse what is asked ({type(error).__name__})")
-    except (HubError, KafkaError):
-        return  # that nobody answers is another finding
+    except (*REFUSED, HubError) as error:
+        refused = error.__cause__ if isinstance(error, HubError) else error
+        if not isinstance(refused, REFUSED):
+            raise
+        yield _version(f"they refuse what is asked ({type(refused).__name__})")
 
 
 def of_trail(settings: Settings) -> Iterator[Finding]:

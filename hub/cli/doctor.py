@@ -101,7 +101,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
 def look(settings: Settings) -> Iterator[Finding]:
     """Every finding but those of :func:`hub.cli.asking.ask`."""
     home = settings.home
-    yield from _disk(home)
+    yield from sure("the disk", lambda: _disk(home))
     catalogue: Catalogue | None = None
     try:
         catalogue = read_catalogue(settings.catalogue)
@@ -149,13 +149,17 @@ def look_at(settings: Settings, member: str) -> Iterator[Finding]:
     home = settings.home
     catalogue = read_catalogue(settings.catalogue)
     check_member(catalogue, member)
-    yield from _disk(home)
-    if settings.bootstrap:
-        addresses = settings.bootstrap.split(",")
-        yield from asking.down(asking.silent(home, member, addresses))
-    yield from publishing.look(home, member)
-    yield from expiry.of_certificates(home, datetime.now(UTC), f"{member}.pem")
-    yield from _spools(home, catalogue, f"{member}.sqlite")
+    addresses = settings.bootstrap.split(",") if settings.bootstrap else []
+    now, own = datetime.now(UTC), f"{member}.pem"
+    looks: dict[str, Callable[[], Iterable[Finding]]] = {
+        "the disk": lambda: _disk(home),
+        "the brokers": lambda: asking.down(asking.silent(home, member, addresses)),
+        "this machine": lambda: publishing.look(home, member),
+        "certificates": lambda: expiry.of_certificates(home, now, own),
+        "spools": lambda: _spools(home, catalogue, f"{member}.sqlite"),
+    }
+    for name, one in looks.items():
+        yield from sure(name, one)
 
 
 def _disk(home: Home) -> Iterator[Finding]:

@@ -15,14 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from kafka.errors import KafkaError
-
 from hub.cli.bundles import standings
 from hub.cli.findings import LOGS, RESTART, Finding, nobody
 from hub.cli.reach import inputs
 from hub.core.access import STAGES
 from hub.core.catalogue.model import Catalogue
-from hub.core.errors import HubError
+from hub.core.errors import LogError
 from hub.edge import kafka, layout
 from hub.edge.settings import Settings
 
@@ -33,14 +31,14 @@ def of_groups(settings: Settings, catalogue: Catalogue) -> Iterator[Finding]:
     """Stages without a worker, and partitions that no worker was given."""
     if not (settings.home.pki / "admin.pem").exists():
         return
-    try:
-        with kafka.admin(settings) as client:
-            yield from judge(client.describe_groups(list(STAGES)), catalogue)
-            parts = [one for one in standings(settings.home) if one["log"]]
+    with kafka.admin(settings) as client:
+        yield from judge(client.describe_groups(list(STAGES)), catalogue)
+        parts = [one for one in standings(settings.home) if one["log"]]
+        try:
             ids = layout.identities(client, {one["topic"] for one in parts})
-            yield from of_logs(parts, ids)
-    except (HubError, KafkaError):
-        return  # that nobody answers, or a topic is missing, is another finding
+        except LogError:
+            return  # that a topic is missing is another finding
+        yield from of_logs(parts, ids)
 
 
 def of_logs(

@@ -6,13 +6,21 @@ Rules:
 - Three grades: *stops* (something does not move, or cannot be trusted), *waits* (it
   moves and somebody is late), *soon* (nothing is lost yet).
 - docs/faults.md says of each what it means and where it is tested.
+- A look that breaks off says by which error and where; its words only where they are
+  ours or the system's, because those of a library may hold what it read.
 """
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from hub.cli.findings import Finding
+from hub.core.errors import HubError
+
+_ROOT = Path(__file__).resolve().parents[2]
+_OURS = (_ROOT / "hub", _ROOT / "agents")
 
 STOPS = (
     "trail touched",
@@ -101,9 +109,31 @@ def sure(name: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
         yield Finding(
             what="look failed",
-            cause=f"looking at {name} broke off: {type(error).__name__}: {error}",
+            cause=f"looking at {name} broke off: {why(error)}",
             command="kerwen doctor",
         )
+
+
+def why(error: BaseException) -> str:
+    """The kind of an error, of the one it came from, and the place in our code."""
+    kinds = type(error).__name__
+    if error.__cause__ is not None:
+        kinds += f" (from {type(error.__cause__).__name__})"
+    words = ""
+    if isinstance(error, HubError):
+        words = f": {' '.join(str(error).split())}"
+    elif isinstance(error, OSError) and error.strerror:
+        words = f": {error.strerror}"
+    return f"{kinds}{words}{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    """Where the error came up: the innermost line of ours."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if any(path.is_relative_to(one) for one in _OURS) and path.name != "kinds.py":
+            return f", at {path.relative_to(_ROOT)}:{frame.lineno}"
+    return ""
 
 
 def worst_first(found: Iterable[Finding]) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -10,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.errors import UnrecognizedBrokerVersion, UnsupportedVersionError
 
-from hub.cli import asking, groups
+from hub.cli import asking, brokers, groups
 from hub.cli.findings import Finding
 from hub.cli.main import main
 from hub.cli.reach import inputs
 from hub.core.access import STAGES
 from hub.core.catalogue.model import Catalogue
-from hub.core.errors import RetriableError
+from hub.core.errors import MachineError, RetriableError
+from hub.edge import kafka
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home, Settings
 from hub.embedded import pki
@@ -102,10 +105,80 @@ def test_what_is_not_told_in_time_is_named() -> None:
     took = time.monotonic() - began
     free.set()
 
-    assert [one.what for one in found] == ["look failed", "late", "looks too long"]
-    assert "topics broke off: FileNotFoundError: gone meanwhile" in found[0].cause
-    assert found[2].cause.endswith("told all about logs")
+    assert [one.what for one in found] == [
+        *("look failed", "late", "look failed", "looks too long")
+    ]
+    assert "looking at topics broke off: FileNotFoundError, at" in found[0].cause
+    assert "looking at the trail broke off: RetriableError: away," in found[2].cause
+    assert found[3].cause.endswith("told all about logs")
     assert took < LATE_SECONDS
+
+
+def test_a_look_that_breaks_off_keeps_what_it_found_and_tells_no_payload() -> None:
+    """Of an error that is not ours its kind, and that of the one it came from."""
+
+    def reading() -> Iterator[Finding]:
+        yield FOUND
+        try:
+            int("A1234567")
+        except ValueError as error:
+            raise KeyError("Jane Doe") from error
+
+    def certified() -> list[Finding]:
+        raise MachineError("no certificate: told by who looks at certificates")
+
+    looks: dict[str, asking.Look] = {"rows": reading, "own": certified}
+    found, broken = asking.together(looks, time.monotonic() + LATE_SECONDS)
+
+    assert found == FOUND
+    said, place = broken.cause.split(", at ")
+    assert said == "looking at rows broke off: KeyError (from ValueError)"
+    assert place.startswith("hub/cli/asking.py:")
+
+
+def test_a_look_that_breaks_off_names_the_line_of_ours(settings: Settings) -> None:
+    """With the system's words for it; the rest of what doctor asks goes on."""
+    settings.home.hub_file.mkdir(parents=True)
+    asked = asking.ask(settings)
+
+    assert [one.what for one in asked.findings] == ["look failed"]
+    [said] = [one.cause for one in asked.findings]
+    assert re.fullmatch(
+        r"looking at the brokers broke off: IsADirectoryError: Is a directory, "
+        r"at hub/edge/settings\.py:\d+",
+        said,
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (RetriableError("brokers at b:1 do not answer"), "look failed"),
+        (UnsupportedVersionError("Jane"), "broker version"),
+        (UnrecognizedBrokerVersion("Jane"), "broker version"),
+    ],
+)
+def test_brokers_that_answer_at_first_and_not_to_the_end_are_told_of(
+    settings: Settings,
+    catalogue: Catalogue,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    what: str,
+) -> None:
+    """Also where the edge has put the error of the library into words of ours."""
+
+    def away(*_: Any) -> None:
+        raise RetriableError("topics cannot be described") from error
+
+    monkeypatch.setattr(kafka, "admin", away)
+    looks: dict[str, asking.Look] = {
+        "topics": lambda: brokers.of_brokers(settings, catalogue=catalogue)
+    }
+    [found] = asking.together(looks, time.monotonic() + LATE_SECONDS)
+
+    assert found.what == what
+    assert type(error).__name__ in found.cause
+    assert "Jane" not in found.cause
 
 
 def group(places: list[tuple[str, int]], state: str = "Stable") -> dict[str, Any]:
