@@ -35,8 +35,8 @@ BROKERS = ("kafka-1", "kafka-2", "kafka-3")
 """Hosts of the brokers, as clients call them."""
 KERWEN, KAFKA, GRAFANA = 10001, 1000, 472
 """Accounts inside the images."""
-TOPICS = ("admin", "control")
-"""Principals of the process that makes topics."""
+OPERATING = {"topics": ("admin", "control"), "calendar": ("control",)}
+"""Principals of the process that makes topics, and of the one that closes periods."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -94,7 +94,7 @@ def _certificates(
 ) -> Iterator[tuple[str, bytes, int]]:
     """Name, content and owner of every file below ``pki``."""
     authority = (given.pki / "ca.pem").read_bytes()
-    holders = {**{stage: (stage,) for stage in STAGES}, "topics": TOPICS}
+    holders = {**{stage: (stage,) for stage in STAGES}, **OPERATING}
     for folder, principals in holders.items():
         yield f"{folder}/ca.pem", authority, KERWEN
         for one in principals:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - as in a container
 STAGES = ("intake", "dedupe", "aggregate", "release")
 WORKERS = {
     "intake-0": "intake",

@@ -124,13 +124,17 @@ def unlocked(
     mounted(compose, worker, out, home.root)
 
 
-def test_topics_and_gateway_have_what_they_need(
+def test_topics_clock_and_gateway_have_what_they_need(
     compose: dict[str, Any], settings: Settings, out: Path, tmp_path: Path
 ) -> None:
-    """The control key here, no key at all there."""
+    """The control key with its certificate here, no key at all there."""
     home = mounted(compose, "topics", out, tmp_path / "topics")
     assert keyring.control(home.root).control.key_id.startswith("control-")
     assert {path.stem for path in home.pki.iterdir()} == {"ca", "admin", "control"}
+
+    home = mounted(compose, "calendar", out, tmp_path / "calendar")
+    assert keyring.control(home.root).control.key_id.startswith("control-")
+    assert {path.stem for path in home.pki.iterdir()} == {"ca", "control"}
 
     home = mounted(compose, "gateway", out, tmp_path / "gateway")
     gateway, store = build_gateway(Settings(home=home, catalogue=settings.catalogue))

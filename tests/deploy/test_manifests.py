@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.described import ROOT, STAGES, WORKERS, pods, ran
+from hub.embedded import jars
+from tests.deploy.described import EVERYWHERE, ROOT, STAGES, WORKERS, pods, ran
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,8 @@ def test_a_unit_has_an_account_and_a_home_of_its_own(tmp_path: Path) -> None:
 
 def test_every_pod_is_hardened(manifests: list[dict[str, Any]]) -> None:
     """Nobody is root, writes to its image, gains a right or asks the cluster."""
-    assert {name for name, _ in pods(manifests)} == {*STAGES, "gateway", "topics"}
+    named = {name for name, _ in pods(manifests)}
+    assert named == {*STAGES, "gateway", "topics", "calendar"}
     for name, pod in pods(manifests):
         assert pod["automountServiceAccountToken"] is False, name
         assert pod["securityContext"]["runAsNonRoot"] is True, name
@@ -124,7 +126,7 @@ def test_keys_are_read_by_their_owner_alone(manifests: list[dict[str, Any]]) -> 
 
 
 KAFKA = ("kafka-1", "kafka-2", "kafka-3")
-BESIDE = ("topics", "gateway", "prometheus", "grafana")
+BESIDE = ("topics", "calendar", "gateway", "prometheus", "grafana")
 LOCKED = ("intake", "release")
 """Stages whose keys two custodians unlock."""
 
@@ -152,7 +154,11 @@ def test_every_image_is_an_argument() -> None:
     images = re.findall(r"^ *image: (.+)$", text, re.MULTILINE)
     assert len(images) == 5
     assert all(re.fullmatch(r"\$\{[A-Z]+_IMAGE:-.+\}", one) for one in images)
-    assert "FROM ${PYTHON_IMAGE}" in (ROOT / "deploy/Dockerfile").read_text("utf-8")
+    for name, base in (("Dockerfile", "PYTHON"), ("Dockerfile.kafka", "KAFKA")):
+        made = (ROOT / "deploy" / name).read_text("utf-8")
+        assert set(re.findall(r"^FROM (\S+)", made, re.MULTILINE)) == {
+            f"${{{base}_IMAGE}}"
+        }
 
 
 def test_three_brokers_keep_what_was_acknowledged(compose: dict[str, Any]) -> None:
@@ -195,9 +201,10 @@ def test_bundles_and_copies_of_states_outlive_a_pod(
         for one in manifests
         if one["kind"] == "PersistentVolumeClaim"
     }
+    shared = ("bundles", *(f"{stage}-checkpoints" for stage in STAGES))
     assert claims == {
-        name: ["ReadWriteMany"]
-        for name in ("bundles", *(f"{stage}-checkpoints" for stage in STAGES))
+        **{name: ["ReadWriteMany"] for name in shared},
+        "calendar": ["ReadWriteOnce"],
     }
     for name, pod in pods(manifests):
         held = {
@@ -221,18 +228,83 @@ def test_bundles_and_copies_of_states_outlive_a_pod(
 
 def test_one_catalogue_for_all(compose: dict[str, Any]) -> None:
     """Whoever makes topics, counts or shows reads the folder that an operator names."""
-    for name in (*WORKERS, "topics", "gateway"):
+    for name in (*WORKERS, "topics", "calendar", "gateway"):
         one = compose["services"][name]
         assert one["environment"]["KERWEN_CATALOGUE"] == "/kerwen/catalogue"
         assert f"{ROOT / 'catalogue'}:/kerwen/catalogue:ro" in one["volumes"]
 
 
-def test_services_that_serve_start_what_is_there() -> None:
-    """The gateway's module is named in all three ways to run it."""
+def test_one_clock_closes_what_is_due(
+    manifests: list[dict[str, Any]], compose: dict[str, Any]
+) -> None:
+    """Never two; the day it began outlives it, and it takes turns where topics does."""
+    [spec] = [
+        one["spec"]
+        for one in manifests
+        if (one["kind"], one["metadata"]["name"]) == ("Deployment", "calendar")
+    ]
+    assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
+    found = dict(pods(manifests))
+    made = {}
+    for name in ("calendar", "topics"):
+        pod = found[name]
+        [container] = pod["containers"]
+        mounts = {one["mountPath"]: one for one in container["volumeMounts"]}
+        volumes = {one["name"]: one for one in pod["volumes"]}
+        made[name] = {
+            path: volumes[one["name"]]
+            for path, one in mounts.items()
+            if not one.get("readOnly")
+        }
+        assert "install -m 0400" in pod["initContainers"][0]["command"][-1]
+        keys = volumes[mounts["/kerwen/keys/control"]["name"]]
+        assert keys["emptyDir"]["medium"] == "Memory"
+        assert volumes["keys"]["secret"]["secretName"] == "control-keys"
+        assert volumes["pki"]["secret"]["secretName"] == f"{name}-pki"
+    assert made["calendar"]["/kerwen/bundles"] == made["topics"]["/kerwen/bundles"]
+    home = made["calendar"]["/kerwen"]["persistentVolumeClaim"]
+    assert home == {"claimName": "calendar"}
+    kept = compose["services"]["calendar"]["volumes"]
+    assert {"calendar:/kerwen:rw", "bundles:/kerwen/bundles:rw"} <= {*kept}
+    assert "bundles:/kerwen/bundles:rw" in compose["services"]["topics"]["volumes"]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "file"),
+    [
+        ("hub.gateway", "gateway", "hub/gateway/__main__.py"),
+        ("hub.cli.clock", "calendar", "hub/cli/clock.py"),
+    ],
+)
+def test_services_that_serve_start_what_is_there(
+    module: str, name: str, file: str
+) -> None:
+    """Gateway and clock are named in all three ways to run them."""
     for place in (
         "docker-compose.yml",
-        "deploy/kubernetes/gateway.yaml",
-        "deploy/systemd/kerwen-gateway.service",
+        f"deploy/kubernetes/{name}.yaml",
+        f"deploy/systemd/kerwen-{name}.service",
     ):
-        assert "hub.gateway" in (ROOT / place).read_text("utf-8")
-    assert (ROOT / "hub/gateway/__main__.py").is_file()
+        assert module in (ROOT / place).read_text("utf-8")
+    assert (ROOT / file).is_file()
+
+
+def test_a_broker_tells_what_the_embedded_one_tells(compose: dict[str, Any]) -> None:
+    """The same exporter by the same digest, the same choice, where compose looks."""
+    [pin] = [
+        one
+        for one in jars.pins(jars.LOCK.read_text("utf-8"))
+        if one.artifact == "jmx_prometheus_javaagent"
+    ]
+    text = (ROOT / "deploy" / "Dockerfile.kafka").read_text("utf-8").replace("\\\n", "")
+    [added] = re.findall(r"^ADD .*$", text, re.MULTILINE)
+    *options, source, jar = added.split()
+    assert f"--checksum=sha256:{pin.digest}" in options
+    place = f"{pin.group.replace('.', '/')}/{pin.artifact}/{pin.version}"
+    assert source == f"${{MAVEN}}/{place}/{pin.artifact}-{pin.version}.jar"
+    [copied] = re.findall(r"^COPY .*$", text, re.MULTILINE)
+    *_, chosen, config = copied.split()
+    assert (ROOT / chosen).samefile(jars.LOCK.with_name("jmx.yml"))
+    for name in KAFKA:
+        said = compose["services"][name]["environment"]["KAFKA_OPTS"]
+        assert said == f"-javaagent:{jar}={EVERYWHERE}:9400:{config}"

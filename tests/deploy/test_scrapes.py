@@ -5,23 +5,33 @@ from __future__ import annotations
 import fnmatch
 import importlib
 import json
+import re
 from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
 from hub.edge.settings import METRICS_HOST, from_environment
-from tests.deploy.described import ROOT, STAGES, WORKERS, pods, ran
+from tests.deploy.described import EVERYWHERE, ROOT, STAGES, WORKERS, pods, ran
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - as in a container
 FOLDER = ROOT / "deploy" / "prometheus"
 
 
-def scraped(name: str) -> dict[str, Any]:
-    """The one job of a configuration."""
+def scraped(name: str) -> dict[str, dict[str, Any]]:
+    """The jobs of a configuration, by name."""
     text = (FOLDER / name).read_text("utf-8")
-    [job] = importlib.import_module("yaml").safe_load(text)["scrape_configs"]
-    return dict(job)
+    jobs = importlib.import_module("yaml").safe_load(text)["scrape_configs"]
+    return {one["job_name"]: dict(one) for one in jobs}
+
+
+def named(job: str) -> list[str]:
+    """Addresses that compose's file has for a job, ``kerwen`` where it says none."""
+    return sorted(
+        address
+        for one in json.loads((FOLDER / "targets/compose.json").read_text())
+        for address in one["targets"]
+        if one.get("labels", {"job": "kerwen"}) == {"job": job}
+    )
 
 
 def test_a_process_of_compose_is_scraped_where_it_listens(
@@ -29,19 +39,29 @@ def test_a_process_of_compose_is_scraped_where_it_listens(
 ) -> None:
     """On an address that another container reaches, under the name it has there."""
     listening = {}
-    for name in (*WORKERS, "gateway"):
+    for name in (*WORKERS, "calendar", "gateway"):
         one = compose["services"][name]
         settings = from_environment(one["environment"])
         assert settings.metrics_host == EVERYWHERE != METRICS_HOST, name
         assert {*one["networks"]} & {*compose["services"]["prometheus"]["networks"]}
         listening[name] = f"{name}:{settings.metrics_port}"
+    assert named("kerwen") == sorted(listening.values())
 
-    named = [
-        address
-        for one in json.loads((FOLDER / "targets/compose.json").read_text())
-        for address in one["targets"]
-    ]
-    assert sorted(named) == sorted(listening.values())
+
+def test_a_broker_of_compose_is_scraped_where_it_listens(
+    compose: dict[str, Any],
+) -> None:
+    """As another job, on a network of both: alerts on workers are not about brokers."""
+    there = compose["services"]["prometheus"]["networks"]
+    listening = []
+    for name, one in compose["services"].items():
+        said = one.get("environment", {}).get("KAFKA_OPTS", "")
+        if said:
+            _, host, port, _ = re.split("[=:]", said.partition("javaagent:")[2])
+            assert (host, {*one["networks"]} >= {*there}) == (EVERYWHERE, True)
+            listening.append(f"{name}:{port}")
+    assert len(listening) == 3
+    assert named("kafka") == sorted(listening)
 
 
 def test_prometheus_of_compose_finds_the_addresses(compose: dict[str, Any]) -> None:
@@ -53,7 +73,7 @@ def test_prometheus_of_compose_finds_the_addresses(compose: dict[str, Any]) -> N
     assert mounts[str(path.parent)] == str(FOLDER)
     assert path.name == "prometheus.yml"
 
-    [found] = scraped(path.name)["file_sd_configs"]
+    [found] = scraped(path.name)["kerwen"]["file_sd_configs"]
     assert any(
         fnmatch.fnmatch("targets/compose.json", pattern) for pattern in found["files"]
     )
@@ -122,22 +142,41 @@ def test_prometheus_of_kubernetes_asks_for_every_service(
     manifests: list[dict[str, Any]],
 ) -> None:
     """By the records that the cluster's name server has for ports called metrics."""
-    [found] = scraped("kubernetes.yml")["dns_sd_configs"]
-    services = [
-        one["metadata"]
-        for one in manifests
-        if one["kind"] == "Service" and one["spec"]["ports"][0]["name"] == "metrics"
-    ]
+    services: dict[str, list[str]] = {"kerwen": [], "kafka": []}
+    for one in manifests:
+        if one["kind"] == "Service" and one["spec"]["ports"][0]["name"] == "metrics":
+            at, whose = one["metadata"], one["spec"]["selector"]
+            services[whose["app.kubernetes.io/name"]].append(
+                f"_metrics._tcp.{at['name']}.{at['namespace']}.svc.cluster.local"
+            )
+    assert [len(names) for names in services.values()] == [len(STAGES) + 2, 1]
+    jobs = scraped("kubernetes.yml")
+    assert {*jobs} == {*services}
+    for job, names in services.items():
+        [found] = jobs[job]["dns_sd_configs"]
+        assert sorted(found["names"]) == sorted(names)
 
-    assert len(services) == len(STAGES) + 1
-    assert sorted(found["names"]) == sorted(
-        f"_metrics._tcp.{one['name']}.{one['namespace']}.svc.cluster.local"
-        for one in services
-    )
+
+def test_brokers_of_kubernetes_let_prometheus_in(
+    manifests: list[dict[str, Any]],
+) -> None:
+    """Where its service looks, on the port that the exporter has; nobody else."""
+    found = {
+        (one["kind"], one["metadata"]["name"]): one["spec"]
+        for one in manifests
+        if one["kind"] in {"Service", "NetworkPolicy"}
+    }
+    service = found["Service", "kafka-metrics"]
+    policy = found["NetworkPolicy", "brokers-from-prometheus"]
+    assert policy["podSelector"]["matchLabels"] == service["selector"]
+    [rule] = policy["ingress"]
+    [other] = found["NetworkPolicy", "from-prometheus"]["ingress"]
+    assert rule == other
+    assert rule["ports"][0]["port"] == service["ports"][0]["targetPort"]
 
 
 @pytest.mark.parametrize("name", ["prometheus.yml", "kubernetes.yml"])
 def test_prometheus_reads_its_configuration(name: str) -> None:
     """And every file of rules; the job is called as the alerts call it."""
     assert "SUCCESS" in ran("promtool", "check", "config", str(FOLDER / name))
-    assert scraped(name)["job_name"] == "kerwen"
+    assert "kerwen" in scraped(name)
