@@ -65,6 +65,27 @@ CASES: dict[str, Case] = {
         at=12,
         severity="critical",
     ),
+    "KerwenBrokerDown": Case(
+        series={
+            'up{job="kafka",instance="a"}': "1x60 0x60",
+            'up{job="kerwen",instance="b"}': "1x120",
+        },
+        labels={"job": "kafka", "instance": "a"},
+        says="the broker a does not answer",
+        quiet=10,
+        at=12,
+        severity="critical",
+    ),
+    "KerwenReplicasBehind": Case(
+        series={
+            'kafka_replica_underreplicatedpartitions{instance="a"}': "0x60 2x60",
+            'kafka_replica_underreplicatedpartitions{instance="b"}': "0x60 3x60",
+        },
+        labels={},
+        says="5 partitions have fewer copies than they should",
+        quiet=14,
+        at=16,
+    ),
     "KerwenNotReady": Case(
         series={'kerwen_ready{stage="intake",instance="a"}': "1x60 0x60"},
         labels={**STAGE, "instance": "a"},

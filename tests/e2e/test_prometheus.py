@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import re
 import shutil
 import signal
 import time
@@ -215,8 +216,19 @@ def test_what_a_worker_shows_is_declared(hub: Supervisor, stage: str) -> None:
     assert {"message_seconds", "disk_free_bytes", "ready", "source_lag_seconds"} <= seen
 
 
+def test_a_broker_tells_what_the_boards_show(hub: Supervisor) -> None:
+    """And what the rules ask: every metric of Kafka's is on the page of a real one."""
+    files = (RULES.parent / "grafana" / "boards.toml", RULES / "brokers.rules.yml")
+    text = "".join(path.read_text("utf-8") for path in files)
+    shown = set(re.findall(r"\bkafka_\w+", text))
+    told = set(re.findall(r"^kafka_\w+", page(hub.broker.metrics_port), re.MULTILINE))
+
+    assert shown
+    assert shown <= told
+
+
 def page(port: int) -> str:
-    """The metrics of a worker."""
+    """The metrics of a process."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/metrics")
