@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hub.edge import pkcs11
+from hub.edge.staging import Item
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 LABEL = "kerwen"
@@ -41,3 +42,8 @@ def environment(room: Path) -> dict[str, str]:
         pkcs11.TOKEN: LABEL,
         pkcs11.PIN_FILE: str(room / "pin"),
     }
+
+
+def hubs_own(kind: str, key_id: str) -> Item:
+    """A signing key of the hub that belongs into the token, held where it signs."""
+    return Item(kind=kind, key_id=key_id, member="hub", holders=(kind,), token=True)

@@ -16,17 +16,10 @@ from hub.core.messages import Act, sign, verify
 from hub.edge import custodians, keylocks, keyring, pkcs11, publickeys, staging
 from hub.edge.files import read_catalogue
 from hub.edge.settings import Home
-from hub.edge.staging import Item
 from tests.edge import softhsm
 
 NOW_MS = 1_794_700_000_000
-CONTROL = Item(
-    kind="control",
-    key_id="control-2026-11b",
-    member="hub",
-    holders=("control",),
-    token=True,
-)
+CONTROL = softhsm.hubs_own("control", "control-2026-11b")
 
 
 @pytest.fixture(scope="module")

@@ -11,16 +11,9 @@ import pytest
 from hub.cli import stores
 from hub.edge import pkcs11, staging
 from hub.edge.settings import Home
-from hub.edge.staging import Item
 from tests.edge import softhsm
 
-RELEASE = Item(
-    kind="release",
-    key_id="release-2026-12",
-    member="hub",
-    holders=("release",),
-    token=True,
-)
+RELEASE = softhsm.hubs_own("release", "release-2026-12")
 
 
 @pytest.fixture
