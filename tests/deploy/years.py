@@ -59,6 +59,17 @@ def doctor(settings: Settings) -> list[str]:
     return [f"{one['what']}: {one['command']}" for one in found]
 
 
+def at_rest(settings: Settings) -> list[str]:
+    """What doctor finds for good.
+
+    A busy machine answers late, and a state that stands still has its copy with time.
+    """
+    deadline = time.monotonic() + SECONDS
+    while (found := doctor(settings)) and time.monotonic() < deadline:
+        time.sleep(1)
+    return found
+
+
 @dataclass(kw_only=True)
 class Ministry:
     """A publisher on a machine of its own, which nothing happens to.
