@@ -27,7 +27,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.core.access import a_reader
 from hub.core.catalogue import calendar
 from hub.core.catalogue.calendar import Due
 from hub.core.errors import HubError, InvalidError
@@ -130,14 +129,12 @@ def _clock(settings: Settings) -> Clock:
     from hub.cli import drafting, vintages  # noqa: PLC0415
     from hub.cli.output import Output  # noqa: PLC0415
     from hub.cli.vintages import Desk  # noqa: PLC0415
-    from hub.edge import enacting, passes  # noqa: PLC0415
+    from hub.edge import enacting  # noqa: PLC0415
 
     def desk() -> Desk:
-        catalogue = enacting.in_force(settings)
         return Desk(
             settings=settings,
-            catalogue=catalogue,
-            reader=a_reader(catalogue, passes.revoked(settings.home).members),
+            catalogue=enacting.in_force(settings),
             out=Output(as_json=True),
         )
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.cli.vintages import Desk, standing
+from hub.cli.vintages import READER, Desk, standing
 from hub.client import wait_for
 from hub.core import observation
 from hub.core.errors import InvalidError, UsageError
@@ -173,7 +173,7 @@ def _awaited(
         heard.extend(one for one in ear.news() if one.marker == marker)
         return bool(heard)
 
-    cut = (desk.reader, marker, list(tables), timeout)
+    cut = (READER, marker, list(tables), timeout)
     found = wait_for(desk.settings, *cut, until=told)
     if not heard:
         return found, None

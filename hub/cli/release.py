@@ -24,12 +24,11 @@ from hub.cli import drafting, history, vintages
 from hub.cli.bundles import skip_source
 from hub.cli.output import Output
 from hub.cli.vintages import Desk
-from hub.core.access import a_reader
 from hub.core.catalogue import calendar
 from hub.core.catalogue.calendar import Released
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import InvalidError, UsageError
-from hub.edge import control, enacting, passes
+from hub.edge import control, enacting
 from hub.edge.settings import from_environment
 
 ACTIONS = (
@@ -93,8 +92,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.action == "skip":
         return skip_source(args, settings, out)
     catalogue = enacting.in_force(settings)
-    reader = a_reader(catalogue, passes.revoked(settings.home).members)
-    desk = Desk(settings=settings, catalogue=catalogue, reader=reader, out=out)
+    desk = Desk(settings=settings, catalogue=catalogue, out=out)
     return _WORDS[args.action](desk, args)
 
 

@@ -14,6 +14,7 @@ from hub.cli.output import Output
 from hub.client import observations, vintages
 from hub.client.figures import chosen
 from hub.client.manifests import RELEASE, withdrawn
+from hub.core.access import a_reader
 from hub.core.catalogue import calendar
 from hub.core.catalogue.calendar import Due, Released
 from hub.core.catalogue.model import Catalogue
@@ -24,23 +25,29 @@ from hub.core.observation import Observation, Vintage
 from hub.core.period import parse
 from hub.core.release.drafts import tables as tables_of
 from hub.core.skips import Undone
-from hub.edge import control, enacting, notices, trail
+from hub.edge import control, enacting, notices, passes, trail
 from hub.edge.settings import Settings
+
+READER = "control"
+"""Who reads manifests for an operator; figures are a member's to read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What every word needs; `reader` is a member that may read indicators."""
+    """What every word needs.
+
+    Manifests are read as `control`: where the ministries and members made their own
+    keys, the hub has the certificate of none.
+    """
 
     settings: Settings
     catalogue: Catalogue
-    reader: str
     out: Output
 
 
 def standing(desk: Desk) -> list[Vintage]:
     """Every release that was not taken back, in the order of the log."""
-    found = list(vintages(desk.settings, desk.reader))
+    found = list(vintages(desk.settings, READER))
     gone = withdrawn(found)
     return [
         one
@@ -131,7 +138,7 @@ def waiting(desk: Desk, stands: Iterable[Vintage]) -> list[Notice]:
     """Drafts that an approval would let out; none where nobody's word is needed."""
     if not desk.catalogue.calendar.approval:
         return []
-    out = {one.marker for one in vintages(desk.settings, desk.reader)}
+    out = {one.marker for one in vintages(desk.settings, READER)}
     released = {
         Released(one.table, one.period, one.vintage)
         for one in stands
@@ -149,7 +156,7 @@ def show(desk: Desk, period: str | None, tables: set[str]) -> int:
     """Print manifests with what protection cost each table."""
     found = [
         one
-        for one in vintages(desk.settings, desk.reader)
+        for one in vintages(desk.settings, READER)
         if (period is None or parse(period).contains(parse(one.period)))
         and (not tables or one.table in tables)
     ]
@@ -210,9 +217,11 @@ def show(desk: Desk, period: str | None, tables: set[str]) -> int:
 def diff(desk: Desk, name: str, older: str, newer: str) -> int:
     """Print every figure that is not the same in two releases of a table."""
     [table] = chosen(desk.catalogue, [name])
+    revoked = passes.revoked(desk.settings.home).members
+    reader = a_reader(desk.catalogue, revoked)
     found: dict[str, list[Observation]] = {}
     for one in observations(
-        desk.settings, desk.reader, [table.id], catalogue=desk.catalogue
+        desk.settings, reader, [table.id], catalogue=desk.catalogue
     ):
         found.setdefault(one.release, []).append(one)
     order = sorted(found, key=lambda name: found[name][0].released_ms)

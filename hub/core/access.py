@@ -27,6 +27,7 @@ from hub.core.topics import (
     NAMESPACES,
     NOTICES,
     TRAIL,
+    VINTAGES,
     ministry_topic,
     quarantine_topic,
     receipts_topic,
@@ -133,6 +134,7 @@ def _service_acls() -> list[Acl]:
         _topic("release", "READ", CELLS),
         _topic("release", "WRITE", NOTICES),
         _topic("control", "READ", NOTICES),
+        _topic("control", "READ", VINTAGES),  # what stands is not closed again
         *(_group(stage, stage, "LITERAL") for stage in STAGES),
     ]
 

@@ -18,7 +18,7 @@ from hub.core.access import (
 )
 from hub.core.catalogue.model import Catalogue, Member, Text
 from hub.core.errors import CatalogueError, InvalidError
-from hub.core.topics import topics
+from hub.core.topics import VINTAGES, topics
 from hub.edge.files import read_catalogue
 
 TEXT = Text(en="x", ru="x", tk="x")
@@ -56,7 +56,7 @@ def spaces(names: set[str]) -> set[str]:
         ("gateway", {"indicators"}, set()),
         (
             "control",
-            {"hub.trail", "hub.notices"},
+            {"hub.trail", "hub.notices", "indicators"},
             {
                 "ministry",
                 "receipts",
@@ -78,6 +78,12 @@ def test_services_reach_their_arrows_only(
     """A stage reads its input and writes its outputs; control writes, audit reads."""
     assert spaces(reach(catalogue, principal, "READ")) == reads
     assert spaces(reach(catalogue, principal, "WRITE")) == writes
+
+
+def test_control_reads_what_was_released_and_no_figure(catalogue: Catalogue) -> None:
+    """Its clock must know what stands; of indicators that is the manifests alone."""
+    seen = {name for name in reach(catalogue, "control", "READ") if "indica" in name}
+    assert seen == {VINTAGES}
 
 
 def test_nobody_reads_a_later_stage(catalogue: Catalogue) -> None:
