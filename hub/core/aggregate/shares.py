@@ -19,9 +19,9 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from hub.core.indicators.batch import SHARES
 from hub.core.indicators.margins import expand
 from hub.core.indicators.plan import PLACE, Plan
+from hub.core.indicators.tally import SHARES
 from hub.core.state import Overlay
 
 KIND = b"t"
@@ -30,13 +30,12 @@ ROW = np.dtype([("n", "<i4"), ("a", "<i8"), ("b", "<i8")])
 _ZERO = bytes(ROW.itemsize)
 
 
-def fold(overlay: Overlay, plan: Plan, shares: pl.DataFrame) -> None:
-    """Add signed contributions (:func:`hub.core.indicators.batch.shares_of`)."""
-    places = shares.select(pl.concat_str(PLACE, separator="|"))["period"]
-    head = KIND + plan.key.encode() + b"|"
+def fold(overlay: Overlay, shares: pl.DataFrame) -> None:
+    """Add signed contributions (:meth:`hub.core.indicators.tally.Tally.shares`)."""
+    places = pl.concat_str("table", *PLACE, separator="|").cast(pl.Binary)
     keys = [
-        head + place.encode() + b"|" + person
-        for place, person in zip(places, shares["person"], strict=True)
+        KIND + place + b"|" + person
+        for place, person in shares.select(places, "person").iter_rows()
     ]
     stored = overlay.get_many(keys)
     rows = np.frombuffer(b"".join(v or _ZERO for v in stored), dtype=ROW).copy()

@@ -298,21 +298,13 @@ class Aggregate:
 
     def _changes(self, overlay: Overlay, domain: Domain, chunk: _Chunk) -> pl.DataFrame:
         """Signed cells of all gathered facts; contributions are folded on the way."""
-        found = [pl.DataFrame(schema=batch.CELL_SCHEMA)]
-        facts = {
-            name: batch.with_identity(pl.concat(frames))
-            for name, frames in chunk.facts.items()
-        }
+        facts = {name: pl.concat(frames) for name, frames in chunk.facts.items()}
+        tally = batch.Tally()
         book = self._books.of(chunk.config)
         for plan in book.plans[domain]:
             if plan.dataflow in facts and not plan.whole:
-                found.append(batch.cells_of(plan, facts[plan.dataflow]))
-                if plan.contributes:
-                    given = batch.shares_of(plan, facts[plan.dataflow])
-                    shares.fold(overlay, plan, given)
+                batch.count(tally, plan, facts[plan.dataflow])
         for plan, whole in book.wholes[domain].change(overlay, facts):
-            found.append(batch.whole_cells(plan, whole))
-            if plan.contributes:
-                given = batch.shares_of(plan, whole.rows(plan))
-                shares.fold(overlay, plan, given)
-        return pl.concat(found)
+            batch.count_whole(tally, plan, whole)
+        shares.fold(overlay, tally.shares())
+        return tally.cells()

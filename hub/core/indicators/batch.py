@@ -16,71 +16,78 @@ from __future__ import annotations
 
 import polars as pl
 
-from hub.core import cells, period
+from hub.core import cells
 from hub.core.catalogue.model import Measure
-from hub.core.indicators import timeline
 from hub.core.indicators.choice import chosen
-from hub.core.indicators.plan import PLACE, Plan, age_code, value_of
+from hub.core.indicators.plan import Plan
 from hub.core.indicators.spread import by_column, flagged, pooled
 from hub.core.indicators.stock import postings
+from hub.core.indicators.tally import AT, CELL_SCHEMA, Tally
 from hub.core.indicators.whole import Whole
 
-IDENTITY = ("key", "h1", "h2", "h3")
-GROUP = ["at", *PLACE[1:]]
-CELL_SCHEMA = {
-    "table": pl.String,
-    **dict.fromkeys(PLACE, pl.String),
-    **dict.fromkeys(cells.SUMS, pl.Int64),
-    "seq": pl.Int64,
-}
-SHARES = ("n", "a", "b")
-"""A contribution: how many (events, or persons of a row), largest, second largest."""
+__all__ = [
+    "CELL_SCHEMA",
+    "Tally",
+    "cells_of",
+    "count",
+    "count_whole",
+    "live",
+    "sequenced",
+    "shares_of",
+    "whole_cells",
+]
 
 
-def cells_of(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
-    """Signed cells of a table by record; columns table, place, sums, seq."""
+def count(tally: Tally, plan: Plan, facts: pl.DataFrame) -> None:
+    """Put the facts of a table by record into a tally."""
     rows = _placed(plan, facts)
-    if "key" not in rows.columns:
-        rows = rows.hstack(cells.identity(rows["record"]))
-    return _sum(plan, rows)
+    if not rows.height:
+        return
+    tally.enter(plan, _entries(rows, "record", pl.col("total")))
+    if plan.contributes:
+        tally.contribute(plan, _contributions(plan, rows))
 
 
-def whole_cells(plan: Plan, whole: Whole) -> pl.DataFrame:
-    """Signed cells of a table made from whole persons."""
+def count_whole(tally: Tally, plan: Plan, whole: Whole) -> None:
+    """Put a table made from whole persons into a tally."""
     rows = whole.rows(plan)
+    if not rows.height:
+        return
     match plan.table.measure:
         case Measure.STOCK:
             rows = postings(plan, rows, whole.closings(plan))
         case Measure.PERSONS:
             rows = chosen(plan, rows)
         case _:
-            return cells_of(plan, rows)
-    rows = rows.hstack(cells.identity(rows["person"]))
-    return _sum(plan, rows.with_columns(total=pl.lit(0, dtype=pl.Int64)))
+            count(tally, plan, rows)
+            return
+    tally.enter(plan, _entries(rows, "person", pl.lit(0)))
+
+
+def cells_of(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
+    """Signed cells of a table by record; columns table, place, sums, seq."""
+    tally = Tally()
+    count(tally, plan, facts)
+    return tally.cells()
+
+
+def whole_cells(plan: Plan, whole: Whole) -> pl.DataFrame:
+    """Signed cells of a table made from whole persons."""
+    tally = Tally()
+    count_whole(tally, plan, whole)
+    return tally.cells()
 
 
 def shares_of(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
-    """Signed contributions: place, person, n, a, b.
+    """Signed contributions: table, place, person, n, a, b.
 
     Where a row stands for many persons (`count`, `largest`) the row itself is the
     contributor: n is its number of persons, a and b its largest two. An unknown number
     counts as none and an unknown largest as all there is: the careful reading.
     """
-    rows = _placed(plan, facts)
-    one, none = pl.lit(1, dtype=pl.Int64), pl.lit(0, dtype=pl.Int64)
-    share = {"n": one, "a": pl.col("total"), "b": none}
-    if plan.table.measure is Measure.EVENTS:
-        share["a"] = one
-    if plan.grouped:
-        share = _grouped(plan)
-    exprs = [(value * pl.col("sign")).sum().alias(n) for n, value in share.items()]
-    summed = rows.group_by([*GROUP, "person"]).agg(exprs)
-    return _labelled(plan, summed).select(*PLACE, "person", *SHARES)
-
-
-def with_identity(facts: pl.DataFrame) -> pl.DataFrame:
-    """The facts with the record's key and power sums, once for many tables."""
-    return facts.hstack(cells.identity(facts["record"]))
+    tally = Tally()
+    tally.contribute(plan, _contributions(plan, _placed(plan, facts)))
+    return tally.shares()
 
 
 def live(frame: pl.DataFrame) -> pl.DataFrame:
@@ -100,26 +107,36 @@ def _placed(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
     table = plan.table
     rows = sequenced(facts).filter(plan.holds)
     rows = rows.with_columns(
-        plan.at.alias("at"), value_of(table).alias("total"), *plan.codes
+        plan.at.alias("at"), plan.total.alias("total"), *plan.codes
     )
     rows = by_column(table, flagged(plan, pooled(table, rows), margin=True))
-    if plan.ages:
-        year = timeline.year(pl.col("at"), table.frequency)
-        ages = {name: age_code(one, year) for name, one in plan.ages.items()}
-        rows = rows.with_columns(**ages).drop_nulls(list(ages))
+    if plan.bands:
+        rows = rows.with_columns(*plan.bands.values()).drop_nulls(list(plan.bands))
     return rows
 
 
-def _sum(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
-    summed = rows.group_by(GROUP).agg(*cells.signed_sums(), pl.col("seq").max())
-    return _labelled(plan, summed).select(list(CELL_SCHEMA))
-
-
-def _labelled(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(
-        period.ordinal_label(pl.col("at"), plan.table.frequency).alias("period"),
-        pl.lit(plan.key).alias("table"),
+def _entries(rows: pl.DataFrame, who: str, total: pl.Expr) -> pl.DataFrame:
+    """Rows of a table as entries of a tally."""
+    return rows.select(
+        pl.col("at").cast(pl.Int64),
+        *AT[1:],
+        pl.col(who).alias("id"),
+        pl.col("sign").cast(pl.Int64),
+        total.cast(pl.Int64).alias("total"),
+        pl.col("seq").cast(pl.Int64),
     )
+
+
+def _contributions(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
+    """What each placed row brings: at, place, person, n, a, b."""
+    one, none = pl.lit(1, dtype=pl.Int64), pl.lit(0, dtype=pl.Int64)
+    share = {"n": one, "a": pl.col("total"), "b": none}
+    if plan.table.measure is Measure.EVENTS:
+        share["a"] = one
+    if plan.grouped:
+        share = _grouped(plan)
+    signed = {n: (value * pl.col("sign")).cast(pl.Int64) for n, value in share.items()}
+    return rows.select(pl.col("at").cast(pl.Int64), *AT[1:], "person", **signed)
 
 
 def _grouped(plan: Plan) -> dict[str, pl.Expr]:

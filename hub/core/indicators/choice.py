@@ -16,8 +16,7 @@ from itertools import product
 
 import polars as pl
 
-from hub.core.indicators import timeline
-from hub.core.indicators.plan import AREA_TOTAL, TOTAL, Plan, age_code
+from hub.core.indicators.plan import AREA_TOTAL, TOTAL, Plan
 from hub.core.indicators.spread import flagged, pooled
 from hub.core.indicators.whole import LENGTH
 
@@ -56,11 +55,9 @@ def chosen(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
 
 def _coded(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(*plan.codes)
-    if not plan.ages:
+    if not plan.bands:
         return rows
-    year = timeline.year(pl.col("at"), plan.table.frequency)
-    ages = {name: age_code(one, year) for name, one in plan.ages.items()}
-    return rows.with_columns(**ages).drop_nulls(list(ages))
+    return rows.with_columns(*plan.bands.values()).drop_nulls(list(plan.bands))
 
 
 def _main(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:

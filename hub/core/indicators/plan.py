@@ -45,7 +45,6 @@ PLACE = ("period", "area", "sex", "d1", "d2")
 MEMBER = "member"
 
 BY_PERSON = frozenset({Measure.PERSONS, Measure.STOCK})
-BY_RECORD = frozenset({Measure.EVENTS, Measure.SUM, Measure.MEAN})
 CONTRIBUTING = frozenset({"E", "S"})
 """Policies whose tables keep who contributed how much to a cell."""
 
@@ -75,9 +74,11 @@ class Plan:
         fields: Fields of the dataflow by name, after intake.
         holds: The table's `where`, time present, value present.
         at: The ordinal of a fact's period.
+        total: What is summed.
         codes: Expressions for area, sex, d1, d2; ages are null until a year is known,
             flags are not there.
         ages: Age dimensions by column (d1, d2).
+        bands: Their codes at the end of the period `at`.
         flags: Dimensions made of flags by column.
         lists: Text fields that hold several codes (``multi`` only).
         needs: Whole persons: dataflow → what of their facts this table looks at.
@@ -92,8 +93,10 @@ class Plan:
     fields: Mapping[str, Field] = field(repr=False)
     holds: pl.Expr = field(repr=False)
     at: pl.Expr = field(repr=False)
+    total: pl.Expr = field(repr=False)
     codes: tuple[pl.Expr, ...] = field(repr=False)
     ages: Mapping[str, Dimension]
+    bands: Mapping[str, pl.Expr] = field(repr=False)
     flags: Mapping[str, Dimension]
     lists: tuple[str, ...]
     needs: Mapping[str, Needed]
@@ -138,6 +141,8 @@ def plan(catalogue: Catalogue, table: Table, *, intended: bool = False) -> Plan:
     if two_readings(table):
         vintages = EARLY if intended else LATER
     needs = _needs(catalogue, table, fields)
+    ages = {name: one for name, one in listed.items() if one.aged}
+    year = timeline.year(pl.col("at"), table.frequency)
     return Plan(
         table=table,
         dataflow=dataflow.id,
@@ -145,8 +150,10 @@ def plan(catalogue: Catalogue, table: Table, *, intended: bool = False) -> Plan:
         fields=fields,
         holds=_holds(table, fields),
         at=_at(table, fields),
+        total=value_of(table),
         codes=_codes(catalogue, table, fields),
-        ages={name: one for name, one in listed.items() if one.aged},
+        ages=ages,
+        bands={name: age_code(one, year).alias(name) for name, one in ages.items()},
         flags={name: one for name, one in listed.items() if one.flags},
         lists=_lists(table, fields),
         needs=needs,
