@@ -34,6 +34,8 @@ class Wholes:
             if plan.whole:
                 others = tuple(sorted(plan.needs.keys() - {plan.dataflow}))
                 self._groups.setdefault((plan.dataflow, others), []).append(plan)
+        for group in self._groups.values():
+            group.sort(key=_alike)
 
     def change(
         self, overlay: Overlay, facts: Mapping[str, pl.DataFrame]
@@ -73,3 +75,8 @@ class Wholes:
         for flow in others:
             facts[flow] = self._shelves[flow].sides(overlay, changed.get(flow), people)
         return Whole(facts)
+
+
+def _alike(plan: Plan) -> str:
+    """Brings tables together that count the same rows and end stays alike."""
+    return repr((plan.counted, plan.table.until, plan.table.closes))

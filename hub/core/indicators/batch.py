@@ -55,7 +55,7 @@ def count_whole(tally: Tally, plan: Plan, whole: Whole) -> None:
         return
     match plan.table.measure:
         case Measure.STOCK:
-            rows = postings(plan, rows, whole.closings(plan))
+            rows = postings(plan, whole.stays(plan))
         case Measure.PERSONS:
             rows = chosen(plan, rows)
         case _:

@@ -25,7 +25,7 @@ CODES = ["area", "sex", "d1", "d2"]
 
 
 def chosen(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
-    """Columns sign, person, at, area, sex, d1, d2, seq; one row per counted person.
+    """One row per counted person, with sign, person, at, area, sex, d1, d2 and seq.
 
     Args:
         plan: Of a table of persons.
@@ -50,7 +50,7 @@ def chosen(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
                 PERSON, keep="first", maintain_order=True
             )
             rows = _coded(plan, rows)
-    return rows.select(*PERSON, *CODES, "seq")
+    return rows
 
 
 def _coded(plan: Plan, rows: pl.DataFrame) -> pl.DataFrame:

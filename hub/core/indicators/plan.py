@@ -110,6 +110,17 @@ class Plan:
         return f"{self.table.id}~" if self.intended else self.table.id
 
     @property
+    def counted(self) -> tuple[object, ...]:
+        """What says which rows count: tables of one such value count the same rows."""
+        table = self.table
+        return (
+            *(self.dataflow, table.where, table.time, table.delay_days),
+            *(table.frequency, table.measure, table.columns, table.value),
+            *(table.value_parts, table.joined, table.residence),
+            *(table.residence_rule, self.intended),
+        )
+
+    @property
     def by_person(self) -> bool:
         """Whether a cell counts persons, each once."""
         return self.table.measure in BY_PERSON

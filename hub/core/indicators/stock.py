@@ -20,21 +20,21 @@ import polars as pl
 
 from hub.core.catalogue.model import Kind
 from hub.core.indicators import timeline
-from hub.core.indicators.plan import Plan
+from hub.core.indicators.plan import PLACE, Plan
 from hub.core.period import PER_YEAR
 
 FOREVER = 2**30
 """An index no period reaches: the end of what does not end."""
 
 OWNER = ["sign", "person"]
-CODES = ["area", "sex", "d1", "d2"]
-_KEPT = [*OWNER, "seq", *CODES, "birth_year"]
 
 
-def postings(
+def stays(
     plan: Plan, facts: pl.DataFrame, closings: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """Columns sign, person, at, area, sex, d1, d2, seq; sign is side × direction.
+    """The facts of whole persons by which they are counted: `begin`, `end`.
+
+    Stocks that differ in nothing but their codes have the same stays.
 
     Args:
         plan: Of a stock.
@@ -44,14 +44,24 @@ def postings(
     """
     if closings is not None and closings.height:
         facts = _closed(plan, facts, closings)
-    stays = _winners(_intervals(plan, facts))
+    return _winners(_intervals(plan, facts))
+
+
+def postings(plan: Plan, found: pl.DataFrame) -> pl.DataFrame:
+    """Columns sign, person, at, area, sex, d1, d2, seq; sign is side × direction.
+
+    Args:
+        plan: Of a stock.
+        found: Its stays.
+    """
+    rows = found.with_columns(*plan.codes)
     for name in plan.ages:
-        stays = _cut_by_age(plan, stays, name)
-    begin = stays.with_columns(at=pl.col("begin"))
-    end = stays.filter(pl.col("end") < FOREVER).with_columns(
-        at=pl.col("end"), sign=-pl.col("sign")
+        rows = _cut_by_age(plan, rows, name)
+    begin = rows.select(*OWNER, *PLACE[1:], "seq", at="begin")
+    end = rows.filter(pl.col("end") < FOREVER).select(
+        "person", *PLACE[1:], "seq", at="end", sign=-pl.col("sign")
     )
-    return pl.concat([begin, end]).select(*OWNER, "at", *CODES, "seq")
+    return pl.concat([begin, end.select(begin.columns)])
 
 
 def _intervals(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
@@ -76,10 +86,8 @@ def _intervals(plan: Plan, facts: pl.DataFrame) -> pl.DataFrame:
         timeline.index(pl.col(start), kind, frequency).alias("begin"),
         end.cast(pl.Int32).alias("end"),
         pl.col(start).alias("since"),
-        *plan.codes,
     )
-    rows = rows.filter(pl.col("begin") < pl.col("end"))
-    return rows.select(*_KEPT, "begin", "end", "since", "record")
+    return rows.filter(pl.col("begin") < pl.col("end"))
 
 
 def _closed(plan: Plan, facts: pl.DataFrame, closings: pl.DataFrame) -> pl.DataFrame:
@@ -123,20 +131,31 @@ def _winners(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([alone, won.select(alone.columns)])
 
 
-def _cut_by_age(plan: Plan, stays: pl.DataFrame, name: str) -> pl.DataFrame:
+def _cut_by_age(plan: Plan, rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """Each stay in as many pieces as it has bands; outside all bands it is dropped."""
     dimension = plan.ages[name]
     per = PER_YEAR[plan.table.frequency]
+    # Who was born nobody knows when is in the first piece alone, from begin to end.
+    listed = [(dimension.other, None, -1), *dimension.bands]
+    bands = pl.DataFrame(
+        {
+            name: [code for code, _, _ in listed],
+            "_first": [at == 0 for at in range(len(listed))],
+            "_low": [None if low is None else low * per for _, low, _ in listed],
+            "_high": [
+                None if high is None else (high + 1) * per for _, _, high in listed
+            ],
+        },
+        schema_overrides={"_low": pl.Int32, "_high": pl.Int32},
+    )
     born = pl.col("birth_year").cast(pl.Int32) * per
-    unknown = stays.filter(pl.col("birth_year").is_null())
-    pieces = [unknown.with_columns(pl.lit(dimension.other).alias(name))]
-    known = stays.filter(pl.col("birth_year").is_not_null())
-    before = (dimension.other, None, -1)
-    for code, low, high in (before, *dimension.bands):
-        from_, to = pl.col("begin"), pl.col("end")
-        if low is not None:
-            from_ = pl.max_horizontal(from_, born + low * per)
-        if high is not None:
-            to = pl.min_horizontal(to, born + (high + 1) * per)
-        pieces.append(known.with_columns(pl.lit(code).alias(name), begin=from_, end=to))
-    return pl.concat(pieces).filter(pl.col("begin") < pl.col("end"))
+    pieces = (
+        rows.drop(name)
+        .join(bands, how="cross")
+        .with_columns(
+            begin=pl.max_horizontal("begin", born + pl.col("_low")),
+            end=pl.min_horizontal("end", born + pl.col("_high")),
+        )
+    )
+    known = pl.col("birth_year").is_not_null() | pl.col("_first")
+    return pieces.filter(known & (pl.col("begin") < pl.col("end")))

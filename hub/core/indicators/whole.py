@@ -6,12 +6,14 @@ Rules (docs/data-path.md, "Aggregate"):
   with sign −1 as the person was and once with +1 as the person is; the rows of one
   person and sign stand together.
 - A joined fact is looked for among the facts of the same side.
-- What crossings say is worked out once for all tables that ask alike.
+- What crossings say is worked out once for all tables that ask alike. What else tables
+  share is kept for the next one only, so whoever serves tables that count alike one
+  after the other saves work, and memory has a bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +22,7 @@ import polars as pl
 from hub.core.catalogue.model import Residence
 from hub.core.indicators import conditions
 from hub.core.indicators.plan import Plan
+from hub.core.indicators.stock import stays
 from hub.core.residence import NOT_DECLARED, Changes, Crossings, Reading, Rule, read
 
 OWNER = ["sign", "person"]
@@ -46,6 +49,7 @@ class Whole:
         """
         self.facts = facts
         self._moves: dict[tuple[str, str, Residence, Rule], _Moves] = {}
+        self._kept: dict[str, tuple[object, pl.DataFrame]] = {}
 
     @classmethod
     def of_active(cls, active: Mapping[str, pl.DataFrame]) -> Whole:
@@ -63,14 +67,36 @@ class Whole:
 
     def rows(self, plan: Plan) -> pl.DataFrame:
         """The facts of a table that count, before they are put into cells."""
+        return self._once("rows", plan.counted, lambda: self._rows(plan))
+
+    def stays(self, plan: Plan) -> pl.DataFrame:
+        """The stays that a stock counts (:func:`hub.core.indicators.stock.stays`)."""
+        key = (plan.counted, plan.table.until, plan.table.closes)
+        return self._once(
+            "stays", key, lambda: stays(plan, self.rows(plan), self.closings(plan))
+        )
+
+    def closings(self, plan: Plan) -> pl.DataFrame:
+        """What ends stays: columns sign, person, closed (days since 1970), final."""
+        return self._once("closings", plan.table.closes, lambda: self._closings(plan))
+
+    def _once(
+        self, what: str, key: object, make: Callable[[], pl.DataFrame]
+    ) -> pl.DataFrame:
+        """What the table before asked for as well, or what is made now."""
+        kept = self._kept.get(what)
+        if kept is None or kept[0] != key:
+            kept = self._kept[what] = key, make()
+        return kept[1]
+
+    def _rows(self, plan: Plan) -> pl.DataFrame:
         if plan.table.residence is not None:
             rows = self._lived(plan, plan.table.residence).filter(plan.holds)
         else:
             rows = self.facts[plan.dataflow].filter(plan.holds)
         return self._followed(plan, rows)
 
-    def closings(self, plan: Plan) -> pl.DataFrame:
-        """What ends stays: columns sign, person, closed (days since 1970), final."""
+    def _closings(self, plan: Plan) -> pl.DataFrame:
         found = [
             pl.DataFrame(
                 schema={
