@@ -113,13 +113,14 @@ class Shelf:
         texts = self._texts(overlay)
         self._learn(chosen, texts)
         self._keep(overlay, texts)
-        places = touched.select("person").with_row_index("at")
-        owner = chosen.select("person").join(
-            places, on="person", how="left", maintain_order="left"
-        )
-        came = Held(owner["at"].cast(pl.Int64).to_numpy(), self._pack(chosen, texts))
+        # Touched persons are sorted, so a person's place among them is its rank.
+        place = pl.col("person").rank("dense").cast(pl.Int64) - 1
+        sign = pl.col("sign").cast(pl.Int64)
+        fields = (_packed(one, texts) for one in self._fields)
+        columns = chosen.select(place.alias("#at"), sign.alias("#sign"), *fields)
+        came = Held(columns["#at"].to_numpy(), self._pack(chosen["record"], columns))
         before = self._stored(overlay, touched["person"])
-        after = added(before, came, chosen["sign"].cast(pl.Int64).to_numpy())
+        after = added(before, came, columns["#sign"].to_numpy())
         self._store(overlay, touched["person"], after)
         return Change(touched=touched, before=before, after=after)
 
@@ -137,6 +138,8 @@ class Shelf:
             What each was with sign −1 and what it is with sign +1, and `seq`; the rows
             of one person and sign together.
         """
+        if change is not None and change.touched is people:
+            return self._frame(people, [change.before, change.after], overlay)
         named = people.select("person").with_row_index("at")
         same = named
         past: list[Held] = []
@@ -164,9 +167,9 @@ class Shelf:
         """Both sides as one frame."""
         owner = np.concatenate([side.owner for side in sides])
         signs = np.repeat([-1, 1], [len(side.owner) for side in sides])
-        owners = people[owner].with_columns(sign=pl.Series(signs, dtype=pl.Int64))
+        owners = people[owner].hstack([pl.Series("sign", signs, dtype=pl.Int64)])
         rows = np.concatenate([side.rows for side in sides])
-        return self._unpack(owners.select("person", "sign", "seq"), rows, overlay)
+        return self._unpack(owners, rows, overlay)
 
     def _key(self, person: bytes) -> bytes:
         return FACTS + self.dataflow.encode() + b"|" + person
@@ -177,15 +180,23 @@ class Shelf:
 
     def _learn(self, rows: pl.DataFrame, texts: list[str]) -> None:
         """Append new texts in order of row, then field: the same for any chunks."""
+        named = [one.name for one in self._fields if one.kind not in _WIDTH]
+        if not named:
+            return
+        first = [pl.col(name).arg_unique().implode() for name in named]
+        words = [
+            pl.col(name).gather(pl.col(name).arg_unique()).implode().alias(f"#{name}")
+            for name in named
+        ]
+        listed = rows.select(*first, *words).row(0)
         known = set(texts)
-        found: list[tuple[int, int, str]] = []
-        for at, one in enumerate(self._fields):
-            if one.kind not in _WIDTH:
-                column = rows[one.name]
-                first = column.arg_unique()
-                pairs = zip(first, column.gather(first), strict=True)
-                found += [(row, at, text) for row, text in pairs if text is not None]
-        texts += dict.fromkeys(t for *_, t in sorted(found) if t not in known)
+        found = [
+            (row, at, text)
+            for at in range(len(named))
+            for row, text in zip(listed[at], listed[at + len(named)], strict=True)
+            if text is not None and text not in known
+        ]
+        texts += dict.fromkeys(text for *_, text in sorted(found))
 
     def _keep(self, overlay: Overlay, texts: list[str]) -> None:
         key, value = TEXTS + self.dataflow.encode(), ormsgpack.packb(texts)
@@ -209,18 +220,12 @@ class Shelf:
             pending[self._key(person)] = flat[start:end] if end > start else None
             start = end
 
-    def _pack(self, rows: pl.DataFrame, texts: list[str]) -> Records:
-        out = np.empty(rows.height, dtype=self._row)
-        records = b"".join(rows["record"].to_list())
-        out["record"] = np.frombuffer(records, dtype=f"V{KEY_SIZE}")
+    def _pack(self, records: pl.Series, columns: pl.DataFrame) -> Records:
+        out = np.empty(columns.height, dtype=self._row)
+        flat = b"".join(records.to_list())
+        out["record"] = np.frombuffer(flat, dtype=f"V{KEY_SIZE}")
         for one in self._fields:
-            column = rows[one.name]
-            width = _WIDTH.get(one.kind)
-            if width is None:
-                out[one.name] = _numbered(column, texts)
-                continue
-            numbers = column.cast(_WHOLE[width]).fill_null(_NULL[width])
-            out[one.name] = numbers.to_numpy()
+            out[one.name] = columns[one.name].to_numpy()
         return out
 
     def _unpack(
@@ -229,18 +234,16 @@ class Shelf:
         texts = self._texts(overlay)
         text = rows["record"].tobytes()
         records = [text[at : at + KEY_SIZE] for at in range(0, len(text), KEY_SIZE)]
-        columns = [pl.Series("record", records, dtype=pl.Binary)]
-        words = pl.Series([None, *texts], dtype=pl.String)
-        for one in self._fields:
-            width = _WIDTH.get(one.kind)
-            if width is None:
-                column = words.gather(rows[one.name].astype(np.uint32))
-            else:
-                raw = pl.Series(rows[one.name].astype(width))
-                raw = raw.set(raw == _NULL[width], None)
-                column = raw.cast(_TYPE[one.kind])
-            columns.append(column.alias(one.name))
-        return owners.hstack(columns)
+        words = pl.Series("words", [None, *texts], dtype=pl.String)
+        stored = [
+            pl.Series(one.name, np.ascontiguousarray(rows[one.name]))
+            for one in self._fields
+        ]
+        columns = pl.DataFrame(stored).select(
+            _unpacked(one, words) for one in self._fields
+        )
+        held = pl.Series("record", records, dtype=pl.Binary)
+        return owners.hstack([held, *columns])
 
 
 def added(before: Held, came: Held, signs: npt.NDArray[np.int64]) -> Held:
@@ -323,9 +326,19 @@ def shelves(catalogue: Catalogue, plans: Sequence[Plan]) -> dict[str, Shelf]:
     }
 
 
-def _numbered(column: pl.Series, texts: list[str]) -> npt.NDArray[np.uint32]:
-    """Numbers of texts, 0 for none."""
+def _packed(one: Field, texts: list[str]) -> pl.Expr:
+    """A field as it is stored; texts by number, 0 for none."""
+    column, width = pl.col(one.name), _WIDTH.get(one.kind)
+    if width is not None:
+        return column.cast(_WHOLE[width]).fill_null(_NULL[width])
     numbers = list(range(1, len(texts) + 1))
-    return column.replace_strict(
-        texts, numbers, default=0, return_dtype=pl.UInt32
-    ).to_numpy()
+    return column.replace_strict(texts, numbers, default=0, return_dtype=pl.UInt32)
+
+
+def _unpacked(one: Field, words: pl.Series) -> pl.Expr:
+    """The inverse of :func:`_packed`; `words` are the texts after a null."""
+    column, width = pl.col(one.name), _WIDTH.get(one.kind)
+    if width is None:
+        return pl.lit(words).gather(column).alias(one.name)
+    whole = pl.when(column != _NULL[width]).then(column)
+    return whole.cast(_TYPE[one.kind]).alias(one.name)
