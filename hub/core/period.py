@@ -27,8 +27,7 @@ PER_YEAR = {"A": 1, "Q": 4, "M": 12}
 OFFSET_MS = 5 * 3_600_000  # Asia/Ashgabat
 DAY_MS = 86_400_000
 
-YEAR_MIN, YEAR_MAX = 1000, 9999  # four digits: labels sort as text
-
+# Four digits of a year: labels sort as text.
 _LABEL = re.compile(r"([1-9]\d{3})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?", re.ASCII)
 _EPOCH = dt.date(1970, 1, 1)
 
@@ -125,10 +124,14 @@ def day_of(clock_ms: int) -> dt.date:
     return _EPOCH + dt.timedelta(days=(clock_ms + OFFSET_MS) // DAY_MS)
 
 
-def end_ms(label: str) -> int:
-    """The first millisecond after a period, as the broker's clock counts."""
-    day = parse(label).end + dt.timedelta(days=1)
+def start_ms(day: dt.date) -> int:
+    """The first millisecond of a local day, as the broker's clock counts."""
     return (day - _EPOCH).days * DAY_MS - OFFSET_MS
+
+
+def end_ms(label: str) -> int:
+    """The first millisecond after a period."""
+    return start_ms(parse(label).end + dt.timedelta(days=1))
 
 
 def contains(outer: str, inner: str) -> bool:
@@ -174,13 +177,6 @@ def ordinal_label(index: pl.Expr, frequency: str) -> pl.Expr:
     if frequency == "Q":
         return pl.concat_str(year, pl.lit("-Q"), part)
     return pl.concat_str(year, pl.lit("-"), part.str.zfill(2))
-
-
-def ordinal_end(index: pl.Expr, frequency: str) -> pl.Expr:
-    """The last day of an ordinal."""
-    per = PER_YEAR[frequency]
-    month = (index % per + 1) * (12 // per)
-    return pl.date(index // per, month, 1).dt.month_end()
 
 
 def label(day: pl.Expr, frequency: str) -> pl.Expr:

@@ -24,7 +24,7 @@ from hub.core.errors import InvalidError
 
 SKIPS_MAX = 10_000
 REASON_MAX = 200
-MARKER_SIZE = LOG_SIZE = 16
+MARKER_SIZE = 16
 _APPROVED = ("marker", "digest", "signature")
 """The bytes of an approval."""
 

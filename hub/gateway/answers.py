@@ -11,7 +11,7 @@ Rules (docs/gateway.md, "Answers"):
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from hub.core.catalogue.model import Measure, Text
@@ -219,7 +219,3 @@ def structures(
 
 def _joined(pieces: Iterator[str]) -> bytes:
     return b"".join(one.encode() for one in pieces)
-
-
-Maker = Callable[[], bytes | None]
-"""What makes an answer, in another thread."""

@@ -118,13 +118,10 @@ def test_columns_agree_with_values(rows: list[dt.date | None], frequency: str) -
     found = frame.select(
         index=ordinals,
         label=labels,
-        end=period.ordinal_end(ordinals, frequency),
         read=period.last_day(labels),
     )
     values = [None if day is None else period.of_day(day, frequency) for day in rows]
-    expected = [
-        (None,) * 4 if v is None else (v.index, str(v), v.end, v.end) for v in values
-    ]
+    expected = [(None,) * 3 if v is None else (v.index, str(v), v.end) for v in values]
     assert expected == found.rows()
     assert pl.Int32 == found.schema["index"]
 

@@ -19,13 +19,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hub.core.errors import InvalidError
-from hub.core.period import DAY_MS, OFFSET_MS, Period, day_of, of_day, parse
+from hub.core.period import Period, day_of, of_day, parse, start_ms
 
 FREQUENCIES = ("M", "Q", "A")
 VINTAGES = ("P", "R", "F")
 HOUR_MS = 3_600_000
 _YEARS_MAX = 10
-_EPOCH = dt.date(1970, 1, 1)
 
 
 class Term(NamedTuple):
@@ -144,7 +143,7 @@ def released_day(now_ms: int, hour: int) -> dt.date:
 
 def hour_ms(day: dt.date, hour: int) -> int:
     """When that hour of a day begins, in Asia/Ashgabat."""
-    return (day - _EPOCH).days * DAY_MS - OFFSET_MS + hour * HOUR_MS
+    return start_ms(day) + hour * HOUR_MS
 
 
 def standing(

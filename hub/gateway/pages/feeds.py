@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from hub.core.catalogue.calendar import Due
+from hub.core.catalogue.calendar import Due, hour_ms
 from hub.core.sdmx.times import iso
 from hub.gateway.gateway import Gateway
 from hub.gateway.lookup import Release
@@ -28,8 +28,6 @@ ICS = "text/calendar; charset=utf-8"
 ENTRIES_MAX = 100
 FOLD_BYTES = 75
 _SPACE = "http://www.w3.org/2005/Atom"
-_OFFSET = dt.timedelta(hours=5)
-"""Asia/Ashgabat, all year."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +125,7 @@ def ics(
         f"X-WR-CALNAME:{_text(words('reuse.calendar_title'))}",
     ]
     for one in dues:
-        moment = dt.datetime.combine(one.day, dt.time(hour)) - _OFFSET
+        moment = dt.datetime.fromtimestamp(hour_ms(one.day, hour) / 1000, dt.UTC)
         title = words(
             "reuse.due_event",
             vintage=titles[one.vintage],

@@ -24,7 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from hub.core.period import OFFSET_MS
+from hub.core.period import OFFSET_MS, start_ms
 from hub.core.sdmx import negotiate
 from hub.core.sdmx.model import LANGUAGES
 from hub.core.sdmx.refusal import Fault, RefusalError
@@ -179,8 +179,7 @@ async def page(
 
 def _day_ms() -> int:
     """When the day began: pages say how long ago something was."""
-    began = dt.datetime.combine(today(), dt.time(), _TIME)
-    return int(began.timestamp() * 1000)
+    return start_ms(today())
 
 
 @cache

@@ -31,7 +31,6 @@ from hub.trials.chaos.scene import Scene
 SESSION_SECONDS = 6.0
 """How soon the group takes a silent worker for dead (agents.frame)."""
 
-STEP_SECONDS = 0.05
 DEATH_SECONDS_MAX = 15.0
 ALL_STATES = 0.4
 """How often a worker that loses a state loses all of them."""
