@@ -32,12 +32,18 @@ class Log:
         messages: All there ever were.
         start: The first offset that can be read.
         born_ms: When the broker made it; a log made again is younger.
+        before: What it was when it was cut, or made again.
+        cut: The first offset that is another one since.
+        asked: Whether somebody who had read what is gone was told otherwise since.
     """
 
     uuid: bytes
     messages: list[Incoming] = field(default_factory=list)
     start: int = 0
     born_ms: int = 0
+    before: list[Incoming] = field(default_factory=list)
+    cut: int = 0
+    asked: bool = False
 
     @property
     def end(self) -> int:
@@ -49,6 +55,17 @@ class Log:
         at = self.end
         clock_ms = self.born_ms + at if time_ms is None else time_ms
         self.messages.append(Incoming(offset=at, time_ms=clock_ms, value=value))
+
+    def lose(self, at: int) -> None:
+        """Everything from `at` on is gone."""
+        self.before, self.cut = [*self.messages], at
+        del self.messages[at:]
+        # Cut below where retention has got to, it is empty, as Kafka has it.
+        self.start = min(self.start, self.end)
+
+    def other(self, offset: int) -> bool:
+        """Whether another message was there before."""
+        return self.cut <= offset < len(self.before)
 
 
 @dataclass(slots=True)
@@ -75,8 +92,10 @@ class Broker:
 
     def make(self, tp: TP, uuid: bytes, genesis: bytes) -> None:
         """A topic is created, or created again."""
-        born_ms = AGAIN_MS if tp in self.logs else 0
-        self.logs[tp] = Log(uuid, born_ms=born_ms)
+        old = self.logs.get(tp)
+        born_ms = AGAIN_MS if old else 0
+        before = old.messages if old else []
+        self.logs[tp] = Log(uuid, born_ms=born_ms, before=before)
         self.logs[tp].append(genesis, born_ms)
 
     def receive(self, send: Send) -> None:

@@ -12,8 +12,7 @@ Rules (design: delivery, rules 1, 5, 6, 8 and 13):
 - Rows are conserved, in the sums that states keep: published = accepted + quarantined
   + rows of duplicate batches; accepted = what dedupe decided about.
 - Release said the same bytes as an undisturbed run on the same inbound log.
-- After a log was made again or cut, none of this can be true. Then a partition stops
-  and says so, or a gap is shown, and nothing else than before is released.
+- After a log was made again or cut: what :mod:`tests.simulation.damage` says.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from functools import lru_cache
 
 from faust.types import TP
 
-from hub.core import avro, coverage, guard, totals
+from hub.core import avro, coverage, totals
 from hub.core.envelope import format as layout
 from hub.core.envelope import seal
 from hub.core.errors import HubError
@@ -33,9 +32,9 @@ from hub.core.messages import Quarantine, Receipt, Sealed, decode, decode_as
 from hub.core.stage import Series
 from hub.core.state import Overlay
 from hub.core.topics import parse_ministry
-from tests.simulation import cuts, rows, world
+from tests.simulation import cuts, damage, rows, world
 from tests.simulation.broker import Log
-from tests.simulation.disk import OWN, Entries, Marked
+from tests.simulation.disk import Entries, Marked
 from tests.simulation.entry import Entry
 from tests.simulation.folds import Known, fold
 from tests.simulation.schedule import Run
@@ -64,16 +63,30 @@ def problems(run: Run, work: Workload, known: Known | None, calm: Said) -> list[
     """
     if run.problems:
         return run.problems
-    if run.damaged and (run.stopped or run.gaps or [*_lost(run)]):
-        return [*_named(run), *_nothing_else(run, calm)]
+    if run.stopped and run.damaged:
+        return [*damage.named(run), *_nothing_else(run, calm)]
     if run.stopped:
         return [
             f"{tp.topic}/{tp.partition} stopped: {e}" for tp, e in run.stopped.items()
         ]
-    cells = run.broker.logs[work.world.inputs["release"][0]]
+    if not run.damaged:
+        return _everything(run, work, known, calm, run.broker.logs)
+    read = damage.pasts(run, work, known)
+    wrong = [*damage.went_on(run, work, known, read)]
+    if wrong or damage.seen(run, work):
+        return [*wrong, *_nothing_else(run, calm)]
+    past = {tp: one.log for tp, one in read.items() if one}
+    return _everything(run, work, known, calm, run.broker.logs | past)
+
+
+def _everything(
+    run: Run, work: Workload, known: Known | None, calm: Said, logs: Logs
+) -> list[str]:
+    """What is wrong where nothing may be missing; `logs` as they were read."""
+    cells = logs[work.world.inputs["release"][0]]
     try:
         return [
-            *_states(run, work, known),
+            *_states(run, work, known, logs),
             *cuts.problems(cells.messages, work),
             *_receipts(run, work),
             *_quarantined(run, work),
@@ -82,37 +95,13 @@ def problems(run: Run, work: Workload, known: Known | None, calm: Said) -> list[
     except HubError as error:
         if run.damaged:
             # Nobody stopped: right only if the log went before it left a trace.
-            return [*_traces(run), *_nothing_else(run, calm)]
+            return [*damage.traces(run), *_nothing_else(run, calm)]
         return [f"the log itself: {error}"]
 
 
-def _lost(run: Run) -> Iterator[str]:
-    """Logs that no longer hold what is covered of them: `audit --live` names them."""
-    for state in run.states.values():
-        for key, entry in Overlay(Marked(state)).scan(coverage.KIND):
-            topic, _, partition = key[1:].decode().rpartition("/")
-            _, place = coverage.place_in(entry)
-            if place.offset >= run.broker.logs[TP(topic, int(partition))].end:
-                yield f"{topic}/{partition}"
-
-
-def _traces(run: Run) -> Iterator[str]:
-    """States that were made from a log that is no longer there."""
-    logs = run.broker.logs
-    for tp, state in run.states.items():
-        position = state.values.get(guard.POSITION_KEY)
-        if position and guard.decode_position(position).log != logs[tp].uuid:
-            yield f"{tp.topic}/{tp.partition} was made again, its own state went on"
-        for key, entry in Overlay(Marked(state)).scan(coverage.KIND):
-            topic, _, partition = key[1:].decode().rpartition("/")
-            log, _ = coverage.place_in(entry)
-            if log != logs[TP(topic, int(partition))].uuid:
-                yield f"{tp.topic}/{tp.partition}: {topic}/{partition} was made again"
-
-
-def _states(run: Run, work: Workload, known: Known | None) -> Iterator[str]:
+def _states(run: Run, work: Workload, known: Known | None, logs: Logs) -> Iterator[str]:
     """Folds of the same logs: states, chains, statements, rows."""
-    whole, logs = work.world, run.broker.logs
+    whole = work.world
     sums: dict[str, Counter[Series]] = defaultdict(Counter)
     said: dict[str, list[bytes]] = defaultdict(list)
     for stage in world.STAGES:
@@ -135,11 +124,8 @@ def _states(run: Run, work: Workload, known: Known | None) -> Iterator[str]:
 
 def _same(name: str, state: Entries, folded: Marked) -> Iterator[str]:
     """The state is the fold of its log."""
-    values = folded.entries
-    for key in sorted(state.values.keys() | values.keys()):
-        if not key.startswith(OWN) and state.values.get(key) != values.get(key):
-            yield f"{name}: entry {key!r} is not the fold of the log"
-            return
+    if (key := damage.alike(state, folded)) is not None:
+        yield f"{name}: entry {key!r} is not the fold of the log"
 
 
 def _chain(name: str, state: Marked, logs: Logs) -> Iterator[str]:
@@ -187,13 +173,6 @@ def _released(run: Run, calm: Said) -> Iterator[str]:
             yield f"{topic}: {len(values)} messages are not those of an undisturbed run"
     if missing := calm.keys() - released(run).keys():
         yield f"nothing was released in {sorted(missing)}"
-
-
-def _named(run: Run) -> Iterator[str]:
-    """A partition that stops says which it is, and with which command it is mended."""
-    for tp, error in run.stopped.items():
-        if f"{tp.topic}/{tp.partition}" not in error or "`kerwen " not in error:
-            yield f"stopped without a way on: {error}"
 
 
 def _nothing_else(run: Run, calm: Said) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Fold:
     state: Marked = field(default_factory=lambda: Marked(Entries()))
     sends: list[Send] = field(default_factory=list)
     counts: Counter[Any] = field(default_factory=Counter)
+    gaps: set[str] = field(default_factory=set)
 
     def answers(self) -> dict[str, list[bytes]]:
         """What does not stay inside, by topic."""
@@ -64,6 +65,7 @@ def fold(
             made.state.apply(overlay.pending)
         made.sends += result.sends
         made.counts.update(result.counts)
+        made.gaps.update(result.gaps)
         offset += length if result.taken is None else result.taken
         more = result.more
     return made

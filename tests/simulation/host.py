@@ -306,11 +306,17 @@ class Host:
         log = self.broker.logs[tp]
         offset = self.fetches[tp]
         if not log.start <= offset <= log.end:
+            log.asked |= offset > log.end
             offset = self.fetches[tp] = log.start
         if offset == log.end:
             return
         message = log.messages[offset]
         self.fetches[tp] = offset + 1
+        one = self.runtime.partitions.get(tp)
+        if one and one.flowing and one.generation == generation:
+            # The message it stands on, and a genesis, are compared if they come again.
+            again = offset == one.folded or (not offset and one.folded > 0 == log.cut)
+            log.asked |= again and log.other(offset)
         delivery = Delivery(
             tp=tp,
             offset=offset,

@@ -28,7 +28,7 @@ from tests.simulation.trial import Trial
 from tests.simulation.world import WORLDS, World
 
 Hits = Counter[tuple[str, str, str]]
-BLOCKS = {"brief": 500, "small": 250, "whole": 6}
+BLOCKS = {"brief": 500, "bursts": 500, "small": 250, "whole": 6}
 """Seeds given to a core at once."""
 
 PATIENCE = 3

@@ -146,18 +146,24 @@ def silence() -> Without:
 
 def gaps() -> Without:
     """Rules 2 and 6: nobody waits for acknowledgements, and gaps are stepped over."""
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with acks(), holding():
+            yield
+
+    return both()
+
+
+def holding() -> Without:
+    """Rule 6: gaps are stepped over."""
     whole = coverage.admit
 
     def admit(overlay: Overlay, header: BlockHeader) -> Verdict:
         found = whole(overlay, header)
         return replace(found, action="apply") if found.action == "gap" else found
 
-    @contextmanager
-    def both() -> Iterator[None]:
-        with acks(), patch.object(coverage, "admit", admit):
-            yield
-
-    return both()
+    return patch.object(coverage, "admit", admit)
 
 
 def identity() -> Without:

@@ -294,9 +294,10 @@ class Schedule:
     def _feed(self) -> bool:
         if self.fed == len(self.workload.entries):
             return False
-        entry = self.workload.entries[self.fed]
-        self.broker.logs[entry.tp].append(entry.value, entry.time_ms)
-        self.fed += 1
+        burst = self.draws.choice(self.workload.world.bursts)
+        for entry in self.workload.entries[self.fed : self.fed + burst]:
+            self.broker.logs[entry.tp].append(entry.value, entry.time_ms)
+            self.fed += 1
         return True
 
     def feeding(self, tp: TP) -> int:

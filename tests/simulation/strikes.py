@@ -231,9 +231,7 @@ class Striker:
             uuid = b"made again".rjust(16, b".")
             schedule.broker.make(tp, uuid, schedule.workload.world.genesis(tp, uuid))
         else:
-            del log.messages[1 + schedule.draws.below(read - 1) :]
-            # Cut below where retention has got to, it is empty, as Kafka has it.
-            log.start = min(log.start, log.end)
+            log.lose(1 + schedule.draws.below(read - 1))
         self.damaged = True
         return True
 

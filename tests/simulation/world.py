@@ -6,7 +6,8 @@ Rules:
   real ones, and every step is a step of ``hub.core``.
 - SMALL is one ministry, one dataflow, one table of persons, and two facts
   partitions: thousands of schedules in a minute.
-- BRIEF is the same with half as much to do: for the longest runs.
+- BRIEF is the same with half as much to do: for the longest runs. BURSTS is BRIEF
+  with ministries that publish several messages at once.
 - WHOLE is two ministries, three dataflows, seven tables: dozens of schedules.
 - Nonces are zeros: the same step gives the same bytes, so it can be remembered.
 """
@@ -87,6 +88,7 @@ class World:
         records: How many record ids a lane draws from.
         rows_max: Rows of the greatest batch; 0: as in production.
         turns: What a ministry partition does between two markers, at most.
+        bursts: How many messages ministries publish at once; one of these numbers.
     """
 
     name: str
@@ -99,6 +101,7 @@ class World:
     records: int
     rows_max: int
     turns: int
+    bursts: tuple[int, ...] = (1,)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -260,6 +263,7 @@ SMALL = World(
     turns=2,
 )
 BRIEF = replace(SMALL, name="brief", records=3, rows_max=3, turns=1)
+BURSTS = replace(BRIEF, name="bursts", bursts=(1, 1, 2, 4, 8))
 WHOLE = World(
     name="whole",
     provides={"sms": ("border_crossing", "residence_permit"), "mef": ("remittance",)},
@@ -272,7 +276,7 @@ WHOLE = World(
     rows_max=0,
     turns=3,
 )
-WORLDS = {one.name: one for one in (BRIEF, SMALL, WHOLE)}
+WORLDS = {one.name: one for one in (BRIEF, BURSTS, SMALL, WHOLE)}
 
 
 def registry() -> KeyRegistry:
