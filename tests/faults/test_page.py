@@ -8,6 +8,8 @@ from pathlib import Path
 from hub.cli import kinds
 
 ROOT = Path(__file__).parents[2]
+UNTESTED = {"java", "bundles", "adapter"}
+"""Kinds that nothing puts in: a part of the installation, or a disk, is gone."""
 PAGE = ROOT / "docs" / "faults.md"
 
 
@@ -40,10 +42,13 @@ def test_what_puts_a_fault_in_exists() -> None:
 
 
 def test_what_puts_a_fault_in_speaks_of_it() -> None:
-    """A row's test has the kind's name in it."""
+    """A row's test has the kind's name in it; no more rows go without one."""
+    assert {name for name, *_, tests in rows() if tests == "—"} == UNTESTED
     for name, *_, tests in rows():
+        if name in UNTESTED:
+            continue
         paths = re.findall(r"tests/[\w/.]+\.py", tests)
         texts = [(ROOT / path).read_text("utf-8") for path in paths]
         if "tests/faults/test_home.py" in paths:
             texts.append((ROOT / "tests/faults/injected.py").read_text("utf-8"))
-        assert tests == "—" or any(f'"{name}"' in text for text in texts), name
+        assert any(f'"{name}"' in text for text in texts), name
