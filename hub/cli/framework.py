@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.cli.output import Output
+from hub.cli.vintages import READER
 from hub.client import vintages
 from hub.client.manifests import RELEASE, withdrawn
-from hub.core.access import a_reader
 from hub.core.catalogue import framework
 from hub.core.catalogue.model import Catalogue
 from hub.core.errors import MachineError, RetriableError
 from hub.core.observation import Vintage
 from hub.core.period import DAY_MS, end_date
-from hub.edge import passes
 from hub.edge.settings import Settings
 
 NO_HUB = "no hub is reachable: how fresh the figures are is not said"
@@ -28,7 +27,7 @@ NO_HUB = "no hub is reachable: how fresh the figures are is not said"
 def run(settings: Settings, catalogue: Catalogue, out: Output) -> int:
     """Print the matrix."""
     found = framework.entries(catalogue)
-    newest = _newest(settings, catalogue)
+    newest = _newest(settings)
     now_ms = time.time_ns() // 1_000_000
     rows = [
         {**one.as_json(), **_freshness(newest, one.table.id, now_ms)} for one in found
@@ -62,11 +61,10 @@ def run(settings: Settings, catalogue: Catalogue, out: Output) -> int:
     return 0
 
 
-def _newest(settings: Settings, catalogue: Catalogue) -> Mapping[str, Vintage] | None:
+def _newest(settings: Settings) -> Mapping[str, Vintage] | None:
     """Table → manifest of its newest period; None where no hub answers."""
-    revoked = passes.revoked(settings.home).members
     try:
-        listed = list(vintages(settings, a_reader(catalogue, revoked)))
+        listed = list(vintages(settings, READER))
     except (MachineError, RetriableError):
         return None
     gone = withdrawn(listed)

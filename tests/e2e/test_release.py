@@ -93,6 +93,7 @@ def test_a_release_from_draft_to_withdrawal(hub: Hub) -> None:
         draft = hub.kerwen(f"release draft --period 2025 --tables {TABLE}")
         marker = draft["marker"][:8]
         assert marker in _waiting(hub)
+        assert hub.kerwen("catalogue gender")["hub"] is True
     assert draft["utility"]
     assert "nothing is released" in hub.kerwen(f"query {TABLE}", code=1)["error"]
 
