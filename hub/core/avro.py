@@ -107,7 +107,7 @@ def container(frame: pl.DataFrame, schema: str, *, codec: str = "deflate") -> by
         schema: Registered JSON text; it stands in the header as it is.
         codec: "deflate" or "null".
     """
-    out = bytearray(_header(schema, codec))
+    parts = [_header(schema, codec)]
     if frame.height:
         columns = polars_schema(schema)
         rows = frame.select([pl.col(name).cast(kind) for name, kind in columns.items()])
@@ -115,11 +115,11 @@ def container(frame: pl.DataFrame, schema: str, *, codec: str = "deflate") -> by
         if codec == "deflate":
             packer = zlib.compressobj(DEFLATE_LEVEL, wbits=-15)
             body = packer.compress(body) + packer.flush()
-        put_long(out, frame.height)
-        put_long(out, len(body))
-        out += body
-        out += SYNC
-    return bytes(out)
+        sizes = bytearray()
+        put_long(sizes, frame.height)
+        put_long(sizes, len(body))
+        parts += [bytes(sizes), body, SYNC]
+    return b"".join(parts)
 
 
 def _body(rows: pl.DataFrame, schema: str) -> bytes:
@@ -238,13 +238,13 @@ def _decode(count: int, body: bytes, schema: str, *, own: bool) -> pl.DataFrame:
     # Each field takes a byte at least; a reader must not allocate for a lie.
     if count * len(columns) > len(body):
         raise EnvelopeError(Reason.CONTENT, "fewer bytes than rows")
-    out = bytearray(_plain_header(schema))
-    put_long(out, count)
-    put_long(out, len(body))
-    out += body
-    out += SYNC
+    sizes = bytearray()
+    put_long(sizes, count)
+    put_long(sizes, len(body))
+    # One copy: a reader of bytes shares them, megabytes at a time.
+    plain = b"".join((_plain_header(schema), sizes, body, SYNC))
     try:
-        rows = pl.read_avro(io.BytesIO(out))
+        rows = pl.read_avro(io.BytesIO(plain))
     except _READ_ERRORS as error:
         raise EnvelopeError(Reason.CONTENT, "rows do not decode") from error
     if rows.height != count or (not own and _body(rows, schema) != body):

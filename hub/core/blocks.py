@@ -269,8 +269,11 @@ def _check(part: Part, start: Coordinate) -> None:
     for name, frame, _ in part.sections:
         if not frame.height:
             continue
-        if not frame.select(pl.struct(_ORIGIN).is_sorted()).item():
+        offsets, places = (frame[name].to_numpy() for name in _ORIGIN)
+        same = (offsets[1:] == offsets[:-1]) & (places[1:] >= places[:-1])
+        if not ((offsets[1:] > offsets[:-1]) | same).all():
             raise InvalidError(f"section {name} is not sorted by origin")
-        first, last = frame.select(_ORIGIN).row(0), frame.select(_ORIGIN).row(-1)
+        first = int(offsets[0]), int(places[0])
+        last = int(offsets[-1]), int(places[-1])
         if first <= (start.offset, start.row) or last > (part.to.offset, part.to.row):
             raise InvalidError(f"section {name} has rows outside its stretch")

@@ -98,9 +98,8 @@ class Changes:
         self._next = max(self._next, 1)
         self._add(fold.minus, -1, clock_ms)
         if fold.persons:
-            frame = fold.rows.select("clock_ms", "record", *flow.attributes)
             persons = pl.Series("person", fold.persons, pl.Binary)
-            self._keep(flow, frame.with_columns(persons), 1)
+            self._keep(flow, fold.rows.hstack([persons]), 1)
         self._add(fold.plus, 1, clock_ms)
         if self._next > 1:
             self._reached = Coordinate(offset=self._offset, row=self._next - 1)
@@ -146,22 +145,29 @@ class Changes:
             groups.setdefault(dataflow_in(fact[2]), []).append(fact)
         for name in sorted(groups):
             flow, group = self._flows[name], groups[name]
-            frame = flow.facts_of([blob for _, _, blob in group]).with_columns(
-                pl.lit(clock_ms, pl.Int64).alias("clock_ms"),
-                pl.Series("record", [record for record, _, _ in group], pl.Binary),
-                pl.Series("person", [person for _, person, _ in group], pl.Binary),
+            frame = flow.facts_of([blob for _, _, blob in group]).hstack(
+                [
+                    pl.Series("clock_ms", [clock_ms], pl.Int64).new_from_index(
+                        0, len(group)
+                    ),
+                    pl.Series("record", [record for record, _, _ in group], pl.Binary),
+                    pl.Series("person", [person for _, person, _ in group], pl.Binary),
+                ]
             )
             self._keep(flow, frame, sign)
 
     def _keep(self, flow: Flow, frame: pl.DataFrame, sign: int) -> None:
         first, self._next = self._next, self._next + frame.height
-        numbered = frame.with_columns(
-            pl.lit(self._offset, pl.Int64).alias("origin_offset"),
-            pl.int_range(first, self._next, dtype=pl.Int32).alias("origin_row"),
-            pl.lit(sign, pl.Int32).alias("sign"),
-        )
+        numbers = {
+            "origin_offset": pl.lit(self._offset, pl.Int64).alias("origin_offset"),
+            "origin_row": pl.int_range(first, self._next, dtype=pl.Int32).alias(
+                "origin_row"
+            ),
+            "sign": pl.lit(sign, pl.Int32).alias("sign"),
+        }
+        numbered = frame.select(numbers.get(name, pl.col(name)) for name in flow.types)
         self.rows[flow.id] += frame.height
-        self._frames.setdefault(flow.id, []).append(numbered.select(*flow.types))
+        self._frames.setdefault(flow.id, []).append(numbered)
 
     def _cut(self, to: Coordinate) -> None:
         """End the part under way at `to`."""

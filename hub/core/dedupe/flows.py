@@ -35,6 +35,8 @@ class Flow:
         facts: Schema of its facts.
         types: Column types of its facts.
         attributes: Member and attribute columns, in order.
+        texts: What makes them texts.
+        values: The inverse.
         quiet: Nothing about it may be counted aloud.
     """
 
@@ -44,19 +46,25 @@ class Flow:
     facts: str = field(repr=False)
     types: Types = field(repr=False)
     attributes: tuple[str, ...] = field(repr=False)
+    texts: tuple[pl.Expr, ...] = field(repr=False)
+    values: tuple[pl.Expr, ...] = field(repr=False)
     quiet: bool
 
     @classmethod
     def of(cls, dataflow: Dataflow) -> Flow:
         """The flow of a dataflow of the catalogue."""
         facts = facts_schema(dataflow)
+        types = avro.polars_schema(facts)
+        names = ("member", *(one.name for one in attributes(dataflow)))
         return cls(
             id=dataflow.id,
             domain=dataflow.domain,
             records=records_schema(dataflow),
             facts=facts,
-            types=avro.polars_schema(facts),
-            attributes=("member", *(one.name for one in attributes(dataflow))),
+            types=types,
+            attributes=names,
+            texts=tuple(_text(name, types[name]) for name in names),
+            values=tuple(_value(name, types[name]) for name in names),
             quiet=dataflow.quiet,
         )
 
@@ -65,7 +73,7 @@ class Flow:
         if not places:
             return []
         chosen = rows if len(places) == rows.height else rows[places]
-        texts = chosen.select(_text(name, self.types[name]) for name in self.attributes)
+        texts = chosen.select(self.texts)
         if any(texts.select(pl.all().str.contains("[\x1e\x1f]").any()).row(0)):
             # Intake refuses control characters; without them a blob has one reading.
             raise InvalidError(f"{self.id}: a text holds a control character")
@@ -83,7 +91,7 @@ class Flow:
             .str.split_exact(UNIT, len(names) - 1)
             .struct.rename_fields(names)
         ).unnest("blob")
-        return parts.select(_value(name, self.types[name]) for name in self.attributes)
+        return parts.select(self.values)
 
 
 def flows(catalogue: Catalogue) -> dict[str, Flow]:

@@ -113,28 +113,31 @@ class Batch:
     def accept(self) -> list[int]:
         """Places of the rows that outrank what stood, in order; outcomes of all."""
         found = self._stored()
-        ranks, outcomes = self.ranks, self.turn.outcomes
+        ranks, twice, records = self.ranks, self.twice, self.records
+        # The common case by far is a record that is new and comes once.
+        outcomes = self.turn.outcomes = bytearray((UNIQUE,)) * len(records)
+        others = [
+            place
+            for place, entry in enumerate(found)
+            if entry is not None or ranks[place][CANCELLED] or records[place] in twice
+        ]
+        accepted = set(range(len(records))).difference(others)
+        self.new = sorted(accepted)
         standing: dict[bytes, bytes] = {}
-        accepted: list[int] = []
-        for place, (record, entry) in enumerate(zip(self.records, found, strict=True)):
-            rank = ranks[place]
-            if entry is None and record not in self.twice and not rank[CANCELLED]:
-                # The common case by far: a record that is new.
-                outcomes[place] = UNIQUE
-                self.new.append(place)
-                accepted.append(place)
-                continue
+        for place in others:
+            record, rank, entry = records[place], ranks[place], found[place]
             self.now[record] = entry
             stood = standing.get(record) or (entry and entry[:RANK_SIZE])
             if stood is not None and rank <= stood:
+                outcomes[place] = REPLAY
                 continue
             if rank[CANCELLED]:
                 outcomes[place] = CANCELLATION
-            else:
-                outcomes[place] = UNIQUE if stood is None else AMENDMENT
+            elif stood is not None:
+                outcomes[place] = AMENDMENT
             standing[record] = rank
-            accepted.append(place)
-        return accepted
+            accepted.add(place)
+        return sorted(accepted)
 
     def _stored(self) -> list[bytes | None]:
         """The entry of every row's record."""
@@ -170,7 +173,10 @@ class Batch:
     def _load_heads(self, accepted: list[int]) -> None:
         """Find who has the natural keys of rows and of what they replace."""
         naturals = [self.naturals[place] for place in accepted]
-        replaced = [natural_of(self.now.get(self.records[place])) for place in accepted]
+        now, records = self.now, self.records
+        replaced = [
+            natural_of(now[one]) for at in accepted if (one := records[at]) in now
+        ]
         asked = [natural for natural in (*naturals, *replaced) if natural is not None]
         keys = [asked[place] for place in in_order(asked)]
         found = self.desk.get_many([NATURAL + natural for natural in keys])
