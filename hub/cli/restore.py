@@ -39,11 +39,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
     about, found = archive.restore(args.file, settings.home.root, key, args.only)
     seconds = round(time.monotonic() - began, 1)
     next_step = "`kerwen doctor`" if args.only else "`kerwen up`, then `kerwen audit`"
-    if not key.word:
-        out.say(
-            "this recovery key is of before: nothing proves who made the archive; "
-            "make a new one with `kerwen backup key`"
-        )
     out.result(
         {"created": about.get("created"), "files": len(found), "seconds": seconds},
         f"{len(found)} files of {about.get('created')} are in {settings.home.root}, "

@@ -53,14 +53,10 @@ Entropy = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """The half of a recovery key that archives are written with.
-
-    Attributes:
-        word: Known to both halves; empty in keys of before, which prove no writer.
-    """
+    """The half of a recovery key that archives are written with; both have its word."""
 
     public: PublicKey
-    word: bytes = field(default=b"", repr=False)
+    word: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +64,7 @@ class Recovery:
     """A recovery key."""
 
     private: PrivateKey
-    word: bytes = field(default=b"", repr=False)
+    word: bytes = field(repr=False)
 
     @property
     def writing(self) -> Writing:
@@ -351,6 +347,9 @@ def _halves(path: Path) -> tuple[bytes, bytes]:
     try:
         said = json.loads(text)
         half = base64.b64decode(said["recovery"], validate=True)
-        return half, base64.b64decode(said.get("word", ""), validate=True)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        word = base64.b64decode(said["word"], validate=True)
+    except (ValueError, KeyError, TypeError) as error:
         raise InvalidError(f"{path} is no recovery key") from error
+    if len(word) != KEY_SIZE:  # without it nobody could tell who made an archive
+        raise InvalidError(f"{path} is no recovery key")
+    return half, word

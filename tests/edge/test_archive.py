@@ -92,7 +92,7 @@ def test_an_archive_that_another_made_is_refused(tmp_path: Path) -> None:
     home.mkdir()
     (home / "registry.json").write_bytes(b"{}")
     forged = tmp_path / "archive"
-    to = Writing(public=KEY.private.public())
+    to = Writing(public=KEY.private.public(), word=b"")
     archive.write(forged, home, [home / "registry.json"], to=to, about={})
 
     with pytest.raises(EnvelopeError, match="not by its own home"):
@@ -152,3 +152,18 @@ def test_a_recovery_key_is_two_files(tmp_path: Path) -> None:
     assert seed not in public.read_text()
     with pytest.raises(InvalidError, match="exists"):
         archive.make_key(path)
+
+
+@pytest.mark.parametrize("word", [None, "", "AAAA", "no base64", 7])
+def test_a_recovery_key_without_its_word_is_none(tmp_path: Path, word: object) -> None:
+    """Whoever took the word out of it would have forged archives believed."""
+    path = tmp_path / "recovery.key"
+    archive.make_key(path)
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({**said, "word": word}))
+
+    with pytest.raises(InvalidError, match="no recovery key"):
+        archive.read_key(path)
+    path.write_text(json.dumps({"recovery": said["recovery"]}))
+    with pytest.raises(InvalidError, match="no recovery key"):
+        archive.read_key(path)
