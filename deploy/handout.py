@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from pathlib import Path
 from hub.core.access import STAGES
 from hub.core.errors import HubError
 from hub.edge.files import read_catalogue
+from hub.edge.secretfiles import write_file
 from hub.edge.settings import Home, Settings, from_environment
 from hub.embedded import pki
 from hub.embedded.supervisor import equip
@@ -113,13 +113,8 @@ def _replace(source: Path, target: Path, user: int) -> None:
 
 def _write(path: Path, content: bytes, user: int) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    _own(draft, user)
-    shutil.move(draft, path)
+    write_file(path, content, 0o600)
+    _own(path, user)
 
 
 def _own(path: Path, user: int) -> None:
