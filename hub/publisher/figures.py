@@ -90,8 +90,9 @@ def read(path: Path, now_ms: int, quiet: Collection[str] = ()) -> Figures:
     with Spool.open(path, write=False) as spool:
         ahead_ms = ledger.figure(spool, ledger.CLOCK_MS)
         _, oldest_ms = ledger.overdue(spool, now_ms, 0)
-        late = spool, now_ms, RECEIPT_SECONDS * 1000
-        number, told = (ledger.overdue(*late, but=but)[0] for but in ((), quiet))
+        after_ms = RECEIPT_SECONDS * 1000
+        number, _ = ledger.overdue(spool, now_ms, after_ms)
+        told, _ = ledger.overdue(spool, now_ms, after_ms, but=quiet)
         broken = [ledger.count(spool, State.REFUSED, but=but) for but in ((), quiet)]
         return Figures(
             member=path.stem,

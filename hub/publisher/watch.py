@@ -293,8 +293,11 @@ class Watch:
         """Add to a counter of this ministry."""
         # A case that is pushed when it comes, or is a file of its own, is an event.
         told = _EVENTS.get(name)
-        hushed = told is not None and labels["dataflow"] in self.hushed
-        if hushed and told is not None and not told.fullmatch(labels["outcome"]):
+        if (
+            told
+            and labels["dataflow"] in self.hushed
+            and not told.fullmatch(labels["outcome"])
+        ):
             return
         self.metrics.count(name, amount, ministry=self.plan.member, **labels)
 
