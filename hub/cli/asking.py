@@ -58,11 +58,11 @@ def _asked(settings: Settings, reached: list[reach.Reach]) -> Iterator[Finding]:
         addresses = settings.brokers().split(",")
     except HubError:
         return  # that no hub runs is another finding
-    dumb = silent(settings.home, "admin", addresses)
+    mute = silent(settings.home, "admin", addresses)
     # That its own broker is silent, a hub that runs here says itself.
     own = str((settings.home.running() or {}).get("bootstrap", ""))
-    yield from down([one for one in dumb if one != own])
-    heard = ",".join(one for one in addresses if one not in dumb)
+    yield from down([one for one in mute if one != own])
+    heard = ",".join(one for one in addresses if one not in mute)
     some = replace(settings, bootstrap=heard)
     try:
         known = enacting.in_force(settings) if heard else None

@@ -30,7 +30,7 @@ _HOME, _TO_END_OF_LINE, _TO_END = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 def headline(found: Sequence[Finding]) -> Text:
-    """How much is wrong, in a colour that is seen from the door."""
+    """How much is wrong, in a colour that is seen from afar."""
     if not found:
         return Text("nothing is wrong", style="bold green")
     number = "one thing is" if len(found) == 1 else f"{len(found)} things are"

@@ -159,7 +159,7 @@ def _of_permissions(
     if surplus:
         yield Finding(
             what="permission added",
-            cause=f"a door nobody reviewed: {_some(surplus)}",
+            cause=f"a permission nobody reviewed: {_some(surplus)}",
             command=APPLY,
         )
 

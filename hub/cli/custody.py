@@ -70,7 +70,7 @@ def custody(args: argparse.Namespace, settings: Settings, out: Output) -> int:
     before = custodians.card(home)
     out.say(
         f"the keys of {', '.join(names)} will open to any {THRESHOLD} of {SHARES} "
-        "custodians" + ("; shares of before end" if before else "")
+        "custodians" + ("; the old shares open old backups alone" if before else "")
     )
     if not args.apply:
         out.result({"principals": names, "applied": False}, NOT_DONE)

@@ -181,7 +181,7 @@ def _unready(
     if "assigned" not in says:
         cause = "does not answer yet"
     elif not says["assigned"]:
-        cause = "has not been given its partitions yet: its group is sorting itself out"
+        cause = "has not been given its partitions yet: its group is being formed"
     else:
         opening = len(says.get("opening", ()))
         cause = f"is opening {opening} states{f': {why}' if why else ''}"

@@ -1,13 +1,12 @@
-"""What doctor looks for between workers and brokers: is every input read, and the one?
+"""What doctor looks for between workers and brokers: is every input read, and rightly?
 
 Rules:
 
 - A topic made again under a running worker may be as long as the old one: the worker
   then goes on in it. The brokers' id of the topic tells; it is what a log is called.
-
 - The brokers are asked, so it holds wherever the workers are; only that somebody is a
   member is asked, not how far it came (``kerwen status``, alerts).
-- A group that is sorting itself out is given its time.
+- A group that is being formed is given its time.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be buried does not."""
+    """Whether a process runs; a zombie, which ended and was not asked how, not."""
     try:
         os.kill(pid, 0)  # asks, sends nothing
     except (ProcessLookupError, OverflowError):

@@ -1,4 +1,4 @@
-"""Brokers that are slow, dumb or away cost doctor seconds, and are called by name."""
+"""Brokers that are slow, mute or away cost doctor seconds, and are called by name."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ def catalogue() -> Catalogue:
 
 
 @pytest.fixture
-def dumb() -> Iterator[str]:
+def mute() -> Iterator[str]:
     """Somebody who accepts connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture
-def settings(tmp_path: Path, dumb: str) -> Settings:
-    """A home with certificates, whose brokers are dumb."""
-    made = Settings(home=Home(root=tmp_path / "home"), bootstrap=dumb)
+def settings(tmp_path: Path, mute: str) -> Settings:
+    """A home with certificates, whose brokers are mute."""
+    made = Settings(home=Home(root=tmp_path / "home"), bootstrap=mute)
     made.home.make()
     pki.issue(made.home, ("admin", "control", *STAGES))
     return made
 
 
-def test_brokers_that_are_dumb_are_down(settings: Settings) -> None:
+def test_brokers_that_are_mute_are_down(settings: Settings) -> None:
     """Whoever only connects would believe them, and wait."""
     began = time.monotonic()
     asked = asking.ask(settings)
@@ -62,7 +62,7 @@ def test_brokers_that_are_dumb_are_down(settings: Settings) -> None:
     assert took < asking.REACH_SECONDS + LATE_SECONDS
 
 
-def test_doctor_does_not_wait_for_dumb_brokers(
+def test_doctor_does_not_wait_for_mute_brokers(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
