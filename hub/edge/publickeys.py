@@ -3,21 +3,24 @@
 Rules (docs/keys.md):
 
 - A key id stays what it is: another key under it is refused.
-- A revoked entry stays revoked.
+- A revoked entry stays revoked: commands take turns, so none writes back what it had
+  read before another one's revocation.
 - The file changes only if its content does, and whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from hub.core.errors import InvalidError
+from hub.core.errors import InvalidError, MachineError
 from hub.core.keys import Key, KeyRegistry, read_registry
+from hub.edge import locks
 from hub.edge.keyfiles import read_text, write_file
 
-FILE = "registry.json"
+FILE, LOCK = "registry.json", ".registry.lock"
 
 
 def read(home: Path) -> KeyRegistry:
@@ -64,9 +67,11 @@ def add(home: Path, keys: Iterable[Key]) -> KeyRegistry:
 
     Raises:
         InvalidError: A key id is there already and is another key.
+        MachineError: Another command changes the registry now.
     """
-    more = {key.key_id: key for key in fresh(home, keys)}
-    return store(home / "keys", {**known(home), **more})
+    with _turn(home):
+        more = {key.key_id: key for key in fresh(home, keys)}
+        return store(home / "keys", {**known(home), **more})
 
 
 def revoke(home: Path, key_ids: Iterable[str]) -> KeyRegistry:
@@ -74,10 +79,23 @@ def revoke(home: Path, key_ids: Iterable[str]) -> KeyRegistry:
 
     Raises:
         InvalidError: One is not in the registry.
+        MachineError: Another command changes the registry now.
     """
-    entries = dict(known(home))
-    for key_id in key_ids:
-        if key_id not in entries:
-            raise InvalidError(f"{key_id} is not in the registry: `kerwen keys list`")
-        entries[key_id] = replace(entries[key_id], status="revoked")
-    return store(home / "keys", entries)
+    with _turn(home):
+        entries = dict(known(home))
+        for key_id in key_ids:
+            if key_id not in entries:
+                text = f"{key_id} is not in the registry: `kerwen keys list`"
+                raise InvalidError(text)
+            entries[key_id] = replace(entries[key_id], status="revoked")
+        return store(home / "keys", entries)
+
+
+@contextmanager
+def _turn(home: Path) -> Iterator[None]:
+    held = locks.hold(home / "keys" / LOCK)
+    if held is None:
+        path = home / "keys" / FILE
+        raise MachineError(f"another command changes {path}: give this one again")
+    with held:
+        yield
