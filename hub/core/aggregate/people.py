@@ -96,6 +96,7 @@ class Shelf:
             needs: What tables look at.
         """
         self.dataflow = dataflow
+        self._head = FACTS + dataflow.encode() + b"|"
         named = {name for one in needs for name in one.names}
         self._fields = [one for one in known.values() if one.name in named]
         self._row = np.dtype(
@@ -171,9 +172,6 @@ class Shelf:
         rows = np.concatenate([side.rows for side in sides])
         return self._unpack(owners, rows, overlay)
 
-    def _key(self, person: bytes) -> bytes:
-        return FACTS + self.dataflow.encode() + b"|" + person
-
     def _texts(self, overlay: Overlay) -> list[str]:
         stored = overlay.get(TEXTS + self.dataflow.encode())
         return [] if stored is None else list(ormsgpack.unpackb(stored))
@@ -205,7 +203,8 @@ class Shelf:
 
     def _stored(self, overlay: Overlay, people: pl.Series) -> Held:
         """What is kept of these persons; `owner` counts through them."""
-        values = overlay.get_many([self._key(person) for person in people])
+        head = self._head
+        values = overlay.get_many([head + person for person in people])
         size = self._row.itemsize
         counts = [0 if value is None else len(value) // size for value in values]
         flat = b"".join(value for value in values if value is not None)
@@ -215,9 +214,9 @@ class Shelf:
     def _store(self, overlay: Overlay, people: pl.Series, held: Held) -> None:
         flat, size = held.rows.tobytes(), self._row.itemsize
         ends = np.searchsorted(held.owner, np.arange(people.len()), side="right") * size
-        start, pending = 0, overlay.pending
+        start, pending, head = 0, overlay.pending, self._head
         for person, end in zip(people, ends.tolist(), strict=True):
-            pending[self._key(person)] = flat[start:end] if end > start else None
+            pending[head + person] = flat[start:end] if end > start else None
             start = end
 
     def _pack(self, records: pl.Series, columns: pl.DataFrame) -> Records:

@@ -32,20 +32,20 @@ _ZERO = bytes(ROW.itemsize)
 
 def fold(overlay: Overlay, shares: pl.DataFrame) -> None:
     """Add signed contributions (:meth:`hub.core.indicators.tally.Tally.shares`)."""
-    places = pl.concat_str("table", *PLACE, separator="|").cast(pl.Binary)
-    keys = [
-        KIND + place + b"|" + person
-        for place, person in shares.select(places, "person").iter_rows()
-    ]
+    head = pl.concat_str(pl.lit(KIND.decode()), "table")
+    places = pl.concat_str(head, *PLACE, pl.lit(""), separator="|").cast(pl.Binary)
+    named = shares.select(place=places, person="person")
+    keys = list(map(bytes.__add__, *named.to_dict(as_series=False).values()))
     stored = overlay.get_many(keys)
     rows = np.frombuffer(b"".join(v or _ZERO for v in stored), dtype=ROW).copy()
     for name in SHARES:
         rows[name] += shares[name].to_numpy().astype(ROW[name])
     flat, size = rows.tobytes(), ROW.itemsize
-    pending = overlay.pending
-    for at, key in enumerate(keys):
-        value = flat[at * size : (at + 1) * size]
-        pending[key] = None if value == _ZERO else value
+    values = (flat[at : at + size] for at in range(0, len(flat), size))
+    overlay.pending.update(
+        (key, None if value == _ZERO else value)
+        for key, value in zip(keys, values, strict=True)
+    )
 
 
 def margins(overlay: Overlay, plan: Plan, periods: Iterable[str]) -> pl.DataFrame:
