@@ -108,6 +108,8 @@ def _certificates(
 
 def _replace(source: Path, target: Path, user: int) -> None:
     for path in sorted(one for one in source.rglob("*") if one.is_file()):
+        if path.name.startswith("."):
+            continue  # a lock, or a draft that a crash left
         _write(target / path.relative_to(source), path.read_bytes(), user)
 
 

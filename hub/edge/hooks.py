@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hub.core.errors import InvalidError, MachineError, UsageError
+from hub.core.errors import InvalidError, UsageError
 from hub.edge import locks
 from hub.edge.keyfiles import read_text, refuse_shared, write_file
 from hub.edge.settings import Home
@@ -76,7 +74,7 @@ def add(home: Home, member: str, url: str) -> Hook:
         InvalidError: There are too many.
     """
     check(url)
-    with _turn(home):
+    with locks.turn(file(home)):
         before = known(home)
         if len(before) >= HOOKS_MAX:
             raise InvalidError(f"there are {HOOKS_MAX} webhooks; remove one first")
@@ -92,7 +90,7 @@ def add(home: Home, member: str, url: str) -> Hook:
 
 def remove(home: Home, id_: str) -> bool:
     """Take an address back; whether it was there."""
-    with _turn(home):
+    with locks.turn(file(home)):
         before = known(home)
         kept = [one for one in before if one.id != id_]
         if len(kept) < len(before):
@@ -112,18 +110,6 @@ def check(url: str) -> None:
         raise UsageError("--url: expected https://host/path, without a password in it")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
         raise UsageError("--url: expected https; http is for this machine alone")
-
-
-@contextmanager
-def _turn(home: Home) -> Iterator[None]:
-    """One command at a time: the second would write back what the first took away."""
-    path = file(home)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = locks.hold(path.with_suffix(".lock"))
-    if held is None:
-        raise MachineError(f"another command changes {path}: give this one again")
-    with held:
-        yield
 
 
 def _write(home: Home, hooks: list[Hook]) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.core.errors import InvalidError
+from hub.edge import locks
 from hub.edge.keyfiles import FILE_BYTES_MAX, write_file
 from hub.edge.settings import Home
 
@@ -84,15 +85,17 @@ def issue(home: Home, member: str, *, now_ms: int, until_ms: int) -> str:
     """A new token of a member; it is told once and kept nowhere."""
     token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     made = Token(member=member, made_ms=now_ms, until_ms=until_ms)
-    _write(tokens_file(home), {**tokens(home), digest(token): made})
+    with locks.turn(tokens_file(home)):
+        _write(tokens_file(home), {**tokens(home), digest(token): made})
     return token
 
 
 def forget(home: Home, member: str) -> int:
     """End every token of a member; how many there were."""
-    known = tokens(home)
-    kept = {name: one for name, one in known.items() if one.member != member}
-    _write(tokens_file(home), kept)
+    with locks.turn(tokens_file(home)):
+        known = tokens(home)
+        kept = {name: one for name, one in known.items() if one.member != member}
+        _write(tokens_file(home), kept)
     return len(known) - len(kept)
 
 
@@ -115,21 +118,23 @@ def revoke(
     home: Home, *, now_ms: int, reason: str, member: str = "", certificate: str = ""
 ) -> None:
     """Revoke a member, or one certificate by its serial number."""
-    known = revoked(home)
     since = Revocation(since_ms=now_ms, reason=reason)
-    members, certificates = dict(known.members), dict(known.certificates)
-    if member:
-        members.setdefault(member, since)
-    if certificate:
-        certificates.setdefault(certificate.lower(), since)
-    _store(home, Revoked(members=members, certificates=certificates))
+    with locks.turn(revoked_file(home)):
+        known = revoked(home)
+        members, certificates = dict(known.members), dict(known.certificates)
+        if member:
+            members.setdefault(member, since)
+        if certificate:
+            certificates.setdefault(certificate.lower(), since)
+        _store(home, Revoked(members=members, certificates=certificates))
 
 
 def restore(home: Home, member: str) -> bool:
     """Take a member's revocation back; whether there was one."""
-    known = revoked(home)
-    members = {name: one for name, one in known.members.items() if name != member}
-    _store(home, Revoked(members=members, certificates=known.certificates))
+    with locks.turn(revoked_file(home)):
+        known = revoked(home)
+        members = {name: one for name, one in known.members.items() if name != member}
+        _store(home, Revoked(members=members, certificates=known.certificates))
     return member in known.members
 
 

@@ -10,17 +10,16 @@ Rules (docs/keys.md):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from hub.core.errors import InvalidError, MachineError
+from hub.core.errors import InvalidError
 from hub.core.keys import Key, KeyRegistry, read_registry
 from hub.edge import locks
 from hub.edge.keyfiles import read_text, write_file
 
-FILE, LOCK = "registry.json", ".registry.lock"
+FILE = "registry.json"
 
 
 def read(home: Path) -> KeyRegistry:
@@ -69,7 +68,7 @@ def add(home: Path, keys: Iterable[Key]) -> KeyRegistry:
         InvalidError: A key id is there already and is another key.
         MachineError: Another command changes the registry now.
     """
-    with _turn(home):
+    with locks.turn(home / "keys" / FILE):
         more = {key.key_id: key for key in fresh(home, keys)}
         return store(home / "keys", {**known(home), **more})
 
@@ -81,7 +80,7 @@ def revoke(home: Path, key_ids: Iterable[str]) -> KeyRegistry:
         InvalidError: One is not in the registry.
         MachineError: Another command changes the registry now.
     """
-    with _turn(home):
+    with locks.turn(home / "keys" / FILE):
         entries = dict(known(home))
         for key_id in key_ids:
             if key_id not in entries:
@@ -89,13 +88,3 @@ def revoke(home: Path, key_ids: Iterable[str]) -> KeyRegistry:
                 raise InvalidError(text)
             entries[key_id] = replace(entries[key_id], status="revoked")
         return store(home / "keys", entries)
-
-
-@contextmanager
-def _turn(home: Path) -> Iterator[None]:
-    held = locks.hold(home / "keys" / LOCK)
-    if held is None:
-        path = home / "keys" / FILE
-        raise MachineError(f"another command changes {path}: give this one again")
-    with held:
-        yield

@@ -30,12 +30,13 @@ def offered(home: Path) -> Key:
     return key
 
 
-def test_one_command_at_a_time_changes_it(home: Path, offered: Key) -> None:
+def test_one_command_at_a_time_changes_it(
+    home: Path, offered: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else the slower one would write back what the other has revoked."""
     before = publickeys.read(home)
-    held = locks.hold(home / "keys" / publickeys.LOCK)
-    assert held is not None
-    with held:
+    monkeypatch.setattr(locks, "TURN_SECONDS", 0.0)
+    with locks.turn(home / "keys" / publickeys.FILE):
         with pytest.raises(MachineError, match="another command"):
             publickeys.add(home, [offered])
         with pytest.raises(MachineError, match="another command"):
