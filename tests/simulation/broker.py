@@ -34,7 +34,6 @@ class Log:
         born_ms: When the broker made it; a log made again is younger.
         before: What it was when it was cut, or made again.
         cut: The first offset that is another one since.
-        asked: Whether somebody who had read what is gone was told otherwise since.
     """
 
     uuid: bytes
@@ -43,7 +42,6 @@ class Log:
     born_ms: int = 0
     before: list[Incoming] = field(default_factory=list)
     cut: int = 0
-    asked: bool = False
 
     @property
     def end(self) -> int:
@@ -57,15 +55,12 @@ class Log:
         self.messages.append(Incoming(offset=at, time_ms=clock_ms, value=value))
 
     def lose(self, at: int) -> None:
-        """Everything from `at` on is gone."""
+        """Everything from `at` on is gone; what comes in its place comes later."""
         self.before, self.cut = [*self.messages], at
+        self.born_ms += 1
         del self.messages[at:]
         # Cut below where retention has got to, it is empty, as Kafka has it.
         self.start = min(self.start, self.end)
-
-    def other(self, offset: int) -> bool:
-        """Whether another message was there before."""
-        return self.cut <= offset < len(self.before)
 
 
 @dataclass(slots=True)

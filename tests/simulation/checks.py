@@ -72,11 +72,14 @@ def problems(run: Run, work: Workload, known: Known | None, calm: Said) -> list[
     if not run.damaged:
         return _everything(run, work, known, calm, run.broker.logs)
     read = damage.pasts(run, work, known)
-    wrong = [*damage.went_on(run, work, known, read)]
+    wrong = [*damage.went_on(run, work, read)]
     if wrong or damage.seen(run, work):
         return [*wrong, *_nothing_else(run, calm)]
     past = {tp: one.log for tp, one in read.items() if one}
-    return _everything(run, work, known, calm, run.broker.logs | past)
+    return [
+        *damage.anew(run, work, known, read),
+        *_everything(run, work, known, calm, run.broker.logs | past),
+    ]
 
 
 def _everything(

@@ -9,7 +9,8 @@ Rules (design: delivery, rules 5, 7 and 8):
   A state is the fold of what it was given then, first of the old log. Either it lacks
   nothing, and everything is as if nothing had happened; or that is seen: a source has a
   gap, a cut waits, what is covered is no longer there, or doctor names the topic.
-- Who folds such a log from its beginning gets the same, or sees what it lacks.
+- Who folds such a log from its beginning, where a state lacks nothing, gets the same
+  or sees what is lost.
 - Nothing else than before is released, whatever else is true.
 """
 
@@ -84,11 +85,9 @@ def alike(state: Entries, folded: Marked) -> bytes | None:
     return None
 
 
-def went_on(
-    run: Run, work: Workload, known: Known | None, read: Mapping[TP, Past | None]
-) -> Iterator[str]:
+def went_on(run: Run, work: Workload, read: Mapping[TP, Past | None]) -> Iterator[str]:
     """Partitions that go on although they could know, or that nobody could mend."""
-    for stage, tps in work.world.inputs.items():
+    for tps in work.world.inputs.values():
         for tp in tps:
             name = f"{tp.topic}/{tp.partition}"
             log, position = run.broker.logs[tp], _position(run, tp)
@@ -99,9 +98,19 @@ def went_on(
             past = read[tp]
             if past is None:
                 yield f"{name}: its state is no fold of what it was given"
-            elif past.crossed and log.asked:
+            elif past.crossed and run.states[tp].met:
                 yield f"{name} met another log, and went on"
-            elif past.crossed and not _told(run, work, known, stage, tp):
+
+
+def anew(
+    run: Run, work: Workload, known: Known | None, read: Mapping[TP, Past | None]
+) -> Iterator[str]:
+    """Logs that would be folded to another state, where nothing shows what is lost."""
+    for stage, tps in work.world.inputs.items():
+        for tp in tps:
+            past = read.get(tp)
+            if past and past.crossed and not _told(run, work, known, stage, tp):
+                name = f"{tp.topic}/{tp.partition}"
                 yield f"{name}: its log, folded anew, is another state, and nobody sees"
 
 
@@ -120,12 +129,12 @@ def _there(log: Log, position: Position) -> bool:
 def _told(run: Run, work: Workload, known: Known | None, stage: str, tp: TP) -> bool:
     """Whether who folds a log anew gets the same state, or sees that it cannot."""
     try:
-        anew = fold(work.world, stage, tp, run.broker.logs[tp].messages, known)
+        done = fold(work.world, stage, tp, run.broker.logs[tp].messages, known)
     except HubError:
         return True
-    if alike(run.states[tp], anew.state) is None:
+    if alike(run.states[tp], done.state) is None:
         return True
-    return bool(anew.gaps or [*_waiting(work, stage, tp, anew.state)])
+    return bool(done.gaps or [*_waiting(work, stage, tp, done.state)])
 
 
 def seen(run: Run, work: Workload) -> list[str]:

@@ -26,13 +26,17 @@ _MASK = (1 << 64) - 1
 
 
 class Entries:
-    """The entries of a state, and the sum of their hashes."""
+    """The entries of a state and the sum of their hashes.
 
-    __slots__ = ("mark", "values")
+    `met`: whether its owner could know that its log is another one.
+    """
+
+    __slots__ = ("mark", "met", "values")
 
     def __init__(self, values: dict[bytes, bytes] | None = None, mark: int = 0) -> None:
         self.values: dict[bytes, bytes] = values or {}
         self.mark = mark
+        self.met = False
 
     def write(self, pending: Mapping[bytes, bytes | None]) -> None:
         """One atomic batch; None deletes."""

@@ -30,11 +30,12 @@ from agents.limits import ChunkPolicy, Limits
 from agents.mending import Mender
 from agents.partition import Partition
 from agents.runtime import Runtime
+from hub.core import guard
 from hub.core.log import Incoming, Send
 from hub.edge.state import folder_name
 from tests.simulation import disk as files
 from tests.simulation.broker import Broker, Queue, Ticket
-from tests.simulation.disk import Machine, Place
+from tests.simulation.disk import Machine, Place, SimState
 from tests.simulation.loop import Clock, Loop, Pause, Task, Threads
 from tests.simulation.steps import PoisonError, Steps
 
@@ -306,17 +307,14 @@ class Host:
         log = self.broker.logs[tp]
         offset = self.fetches[tp]
         if not log.start <= offset <= log.end:
-            log.asked |= offset > log.end
+            if offset > log.end:
+                self._noted(tp, generation, None)
             offset = self.fetches[tp] = log.start
         if offset == log.end:
             return
         message = log.messages[offset]
         self.fetches[tp] = offset + 1
-        one = self.runtime.partitions.get(tp)
-        if one and one.flowing and one.generation == generation:
-            # The message it stands on, and a genesis, are compared if they come again.
-            again = offset == one.folded or (not offset and one.folded > 0 == log.cut)
-            log.asked |= again and log.other(offset)
+        self._noted(tp, generation, message)
         delivery = Delivery(
             tp=tp,
             offset=offset,
@@ -328,6 +326,27 @@ class Host:
         with suppress(StopIteration):
             self.runtime.take(cast("Any", delivery)).send(None)
             raise AssertionError("taking a message waited")
+
+    def _noted(self, tp: TP, generation: int, message: Incoming | None) -> None:
+        """Note it if a state's owner could know that its log is another one.
+
+        It is handed another message than it stands on, or another genesis; or it asks
+        beyond the end, and the log no longer has the message it stands on.
+        """
+        one, log = self.runtime.partitions.get(tp), self.broker.logs[tp]
+        if one is None or not one.flowing or one.generation != generation:
+            return
+        stands, source = one.position, one.source
+        if stands is None or source is None:
+            return
+        if message is None:
+            other = stands.offset >= log.end
+        elif message.offset == stands.offset:
+            other = guard.digest(message) != stands.digest
+        else:
+            other = message.offset == 0 and source.log != log.uuid
+        if other:
+            cast("SimState", one.state).kept.met = True
 
     def deliver(self, tp: TP, copies: int = 1) -> None:
         """The broker takes the oldest message towards `tp`, and acknowledges it."""

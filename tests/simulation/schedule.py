@@ -361,13 +361,15 @@ class Schedule:
         return True
 
     def _inspected(self) -> bool:
-        """Hearts look at damaged logs, and one day workers are started again."""
+        """Hearts look at damaged logs; workers are started again, and hearts look."""
         self.inspections += 1
-        for host in self.hosts if self.inspections <= LOOKS else ():
-            host.begin("look")
-        for stage in world.STAGES if self.inspections == LOOKS + 1 else ():
-            self.rebalance(stage)
-        return self.inspections <= LOOKS + 1
+        if self.inspections == LOOKS + 1:
+            for stage in world.STAGES:
+                self.rebalance(stage)
+        elif self.inspections <= 2 * LOOKS + 1:
+            for host in self.hosts:
+                host.begin("look")
+        return self.inspections <= 2 * LOOKS + 1
 
     def _stopped(self) -> bool:
         """Whether a partition waits for a person; a poisoned one is helped."""
