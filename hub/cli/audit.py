@@ -159,22 +159,23 @@ def report(audited: trial.Audit, out: Output) -> None:
         ],
         right=("published", "accepted", "duplicates", "quarantined"),
     )
-    out.table(
-        "Control totals against the stocks they speak of",
-        ("table", "period", "declared", "counted", "groups", "different"),
-        [
-            (
-                one.table,
-                one.period,
-                one.declared,
-                one.counted,
-                one.groups,
-                one.different,
-            )
-            for one in audited.controls
-        ],
-        right=("declared", "counted", "groups", "different"),
-    )
+    if audited.controls:
+        out.table(
+            "Control totals against the stocks they speak of",
+            ("table", "period", "declared", "counted", "groups", "different"),
+            [
+                (
+                    one.table,
+                    one.period,
+                    one.declared,
+                    one.counted,
+                    one.groups,
+                    one.different,
+                )
+                for one in audited.controls
+            ],
+            right=("declared", "counted", "groups", "different"),
+        )
     for one in audited.skipped:
         out.say(
             f"not counted: {one.source} {_WHAT[one.what]} {one.offset}: {one.reason}"
