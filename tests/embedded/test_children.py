@@ -72,7 +72,6 @@ def test_grandchildren_go_with_the_group(tmp_path: Path) -> None:
     assert until(lambda: not is_alive(grandchild))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="parent-death signal is Linux's")
 def test_children_die_with_a_starter_that_is_killed(tmp_path: Path) -> None:
     """Not even kill -9 of the starter leaves a child running."""
     log = tmp_path / "inner.log"
