@@ -130,7 +130,7 @@ def of_token(home: Home) -> Iterator[Finding]:
     if not kept:
         return
     try:
-        pkcs11.present(pkcs11.configured())
+        pkcs11.configured().present()
     except HubError as error:
         yield Finding(
             what="token away",

@@ -76,6 +76,25 @@ class Token:
                 _forget()
                 raise MachineError(self._said(error)) from error
 
+    def present(self) -> None:
+        """See that it is there and not blocked.
+
+        Nobody logs in: a wrong PIN that is tried too often blocks it.
+
+        Raises:
+            MachineError: It is away or blocked, or its module cannot be used.
+        """
+        import pkcs11  # noqa: PLC0415 - as above
+        from pkcs11 import exceptions  # noqa: PLC0415
+
+        with _turn:
+            try:
+                found = pkcs11.lib(self.module).get_token(token_label=self.label)
+                if pkcs11.TokenFlag.USER_PIN_LOCKED in found.flags:
+                    raise exceptions.PinLocked
+            except (exceptions.PKCS11Error, RuntimeError) as error:
+                raise MachineError(self._said(error)) from error
+
     def _opened(self) -> Any:
         import pkcs11  # noqa: PLC0415 - as above
         from pkcs11 import exceptions  # noqa: PLC0415
@@ -136,26 +155,6 @@ def configured(pin: str | None = None) -> Token:
         refuse_shared(Path(path))
         pin = read_text(Path(path)).strip()
     return Token(module=module, label=label, pin=pin)
-
-
-def present(token: Token) -> None:
-    """See that a token is there and not blocked.
-
-    Nobody logs in: a wrong PIN that is tried too often blocks it.
-
-    Raises:
-        MachineError: It is away or blocked, or its module cannot be used.
-    """
-    import pkcs11  # noqa: PLC0415 - as above
-    from pkcs11 import exceptions  # noqa: PLC0415
-
-    with _turn:
-        try:
-            found = pkcs11.lib(token.module).get_token(token_label=token.label)
-            if pkcs11.TokenFlag.USER_PIN_LOCKED in found.flags:
-                raise exceptions.PinLocked
-        except (exceptions.PKCS11Error, RuntimeError) as error:
-            raise MachineError(token._said(error)) from error  # noqa: SLF001 - its own
 
 
 def seal(token: Token, label: str, content: bytes, name: bytes) -> bytes:
