@@ -99,13 +99,14 @@ def test_every_word_and_option_that_a_sentence_names_exists() -> None:
         for path in (ROOT / room).rglob("*")
         if path.suffix in {".py", ".toml", ".html"}
     ]
-    wrong = []
+    wrong, seen = [], 0
     for path in (*PAGES, *sources):
         text = re.sub(r"\"\n\s*f?\"", "", path.read_text("utf-8"))
         for said in re.findall(r"`kerwen ([^`\n]+)`", text):
             words = said.split()
             if words[0] not in VERBS:
                 continue  # tests/cli/test_words.py
+            seen += 1
             parser = verb(words[0])
             options = {one for a in parser._actions for one in a.option_strings}
             named = {w.split("=")[0] for w in words if re.fullmatch(r"--[a-z-]+", w)}
@@ -117,32 +118,36 @@ def test_every_word_and_option_that_a_sentence_names_exists() -> None:
             wrong += [(name_of(path), said, one) for one in missing]
 
     assert wrong == []
+    assert seen > 100
 
 
 def test_every_place_that_a_document_names_is_there() -> None:
     """Files, folders, patterns and links."""
-    wrong = []
+    wrong, seen = [], 0
     for page, text in TEXTS.items():
         for said in CODE.findall(text):
             for place in said.split():
                 found = place.strip("(),;:").rstrip("/").partition("::")[0]
                 if PLACE.fullmatch(found) and found not in OF_ANOTHER:
+                    seen += 1
                     wrong += [] if any(ROOT.glob(found)) else [(name_of(page), found)]
         for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
             if ":" not in link and not (page.parent / link).exists():
                 wrong.append((name_of(page), link))
 
     assert wrong == []
+    assert seen > 100
 
 
 def test_every_topic_that_a_document_names_exists() -> None:
     """`<…>` and `*` stand for a part, a beginning for all; other names are modules."""
     known = {one.name for one in topics(read_catalogue())}
-    wrong = []
+    wrong, seen = [], 0
     for page, text in TEXTS.items():
         for said in CODE.findall(text):
             if not TOPIC.fullmatch(said):
                 continue
+            seen += 1
             parts = re.sub(r"<[^>]*>|\*", "*", said).split(".")
             pattern = r"\.".join(re.escape(p).replace(r"\*", ".+") for p in parts)
             pattern += r"(\..+)?"
@@ -152,6 +157,7 @@ def test_every_topic_that_a_document_names_exists() -> None:
                 wrong.append((name_of(page), said))
 
     assert wrong == []
+    assert seen > 10
 
 
 def test_workers_metrics_alerts_and_variables_are_called_as_they_are() -> None:
