@@ -49,7 +49,7 @@ LEADS = {
     Fault.NOTHING: "gone",
     Fault.TOO_OFTEN: "often",
     Fault.FAILED: "failed",
-    Fault.AWAY: "often",
+    Fault.AWAY: "away",
 }
 """What a reader is told first, in the language of the page."""
 

@@ -10,6 +10,7 @@ import pytest
 
 import hub.gateway.pages
 from hub.core.errors import InvalidError
+from hub.gateway.pages.render import LEADS
 from hub.gateway.pages.texts import OTHER, Words, read_text, texts, theme_of
 from tests.core.sdmx.releases import catalogue
 
@@ -61,6 +62,14 @@ def test_every_text_that_is_asked_for_is_there_and_none_is_left_over() -> None:
     assert asked - files - set(texts()) == set()
     left = {k for k in texts() if k not in asked and not k.startswith(tuple(stems))}
     assert left == set()
+
+
+def test_every_kind_of_refusal_has_its_own_sentence() -> None:
+    """A reader who meets a release being taken in did not ask too often."""
+    leads = [*LEADS.values()]
+
+    assert {f"shell.error_{one}" for one in leads} <= set(texts())
+    assert len(set(leads)) == len(leads) == 6
 
 
 def test_every_concept_of_the_metadata_has_a_name() -> None:
