@@ -17,14 +17,15 @@ from tests.core.indicators import worlds
 from tests.core.indicators.worlds import CATALOGUE, ROWS
 
 PLANS = plans(CATALOGUE)
-FACTS = st.fixed_dictionaries(
-    {
-        flow: st.lists(row, max_size=5).map(
-            lambda rows, flow=flow: worlds.numbered(flow, rows)
-        )
-        for flow, row in ROWS.items()
-    }
-)
+
+
+def listed(flow: str) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """A few numbered rows of a dataflow."""
+    rows = st.lists(ROWS[flow], max_size=5)
+    return rows.map(lambda found: worlds.numbered(flow, found))
+
+
+FACTS = st.fixed_dictionaries({flow: listed(flow) for flow in ROWS})
 
 
 def count(tally: Tally, one: Plan, people: Whole) -> None:
