@@ -8,7 +8,8 @@ Rules (design: delivery, rules 5, 7 and 8):
 - Where a log grew past what was read of it before anybody had asked, no offset tells.
   A state is the fold of what it was given then, first of the old log. Either it lacks
   nothing, and everything is as if nothing had happened; or that is seen: a source has a
-  gap, a cut waits, what is covered is no longer there, or doctor names the topic.
+  gap, a cut waits, what is covered is no longer there, or doctor names the topic. What
+  was lost of a source that has sent nothing since, is a gap once it does.
 - Who folds such a log from its beginning, where a state lacks nothing, gets the same
   or sees what is lost.
 - Nothing else than before is released, whatever else is true.
@@ -16,7 +17,7 @@ Rules (design: delivery, rules 5, 7 and 8):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,8 @@ from hub.cli import groups
 from hub.core import coverage, guard
 from hub.core.errors import HubError
 from hub.core.guard import Position
+from hub.core.log import Incoming
+from hub.core.messages import Block, BlockHeader, decode, decode_as
 from hub.core.standing import JOINING, WAITING, Stands
 from hub.core.state import Overlay
 from tests.simulation.broker import Log
@@ -141,12 +144,36 @@ def seen(run: Run, work: Workload) -> list[str]:
     """What shows that something is missing, as `status`, `doctor` and `audit` do."""
     found = [f"{name} has a gap" for name in sorted(run.gaps)]
     found += [f"{name} is covered beyond its end" for name in lost(run)]
+    found += _next(run)
     found += [one.cause for one in groups.of_logs(_parts(run, work), _ids(run))]
     for stage, tps in work.world.inputs.items():
         for tp in tps:
             state = Marked(run.states.get(tp, Entries()))
             found += _waiting(work, stage, tp, state)
     return found
+
+
+def _next(run: Run) -> Iterator[str]:
+    """Sources whose last messages were lost: the next one, as yet to come, is a gap."""
+    for tp, state in run.states.items():
+        log, overlay = run.broker.logs[tp], Overlay(Marked(state))
+        if not log.before or not tp.topic.startswith("hub."):
+            continue  # blocks are inside only
+        for name in _sources(log.before[log.cut :]) - _sources(log.messages[log.cut :]):
+            topic, _, partition = name.rpartition("/")
+            end = run.broker.logs[TP(topic, int(partition))].end
+            if coverage.place(overlay, name).offset < end - 1:
+                yield f"{tp.topic}/{tp.partition} will miss the last of {name}"
+
+
+def _sources(messages: Sequence[Incoming]) -> set[str]:
+    """Whose blocks messages are."""
+    blocks = (decode(message.value) for message in messages)
+    return {
+        decode_as(BlockHeader, block.header).source.name
+        for block in blocks
+        if isinstance(block, Block)
+    }
 
 
 def _waiting(work: Workload, stage: str, tp: TP, state: Marked) -> Iterator[str]:

@@ -90,6 +90,18 @@ def test_what_such_a_log_lacks_is_seen(case: Case) -> None:
     assert any("re-created" in told for told in seen) == (case.kind == "recreate")
 
 
+def test_what_was_last_is_missed_once_more_comes() -> None:
+    """All was released, then its log lost it, and the state was lost unknown to all."""
+    verdict = trial.attempt(trial.trial(2363, BURSTS))
+    run, work = verdict.run, verdict.trial.work
+    with trial.rules(work):
+        seen = damage.seen(run, work)
+
+    assert verdict.problems == []
+    assert len(seen) == len(work.world.inputs["aggregate"])
+    assert all("will miss the last of hub.facts" in told for told in seen)
+
+
 @contextmanager
 def _blind() -> Iterator[None]:
     """Nobody shows gaps, waiting cuts, or topics that were made again."""
