@@ -21,7 +21,7 @@ PLANS = plans(CATALOGUE)
 
 def listed(flow: str) -> st.SearchStrategy[list[dict[str, Any]]]:
     """A few numbered rows of a dataflow."""
-    rows = st.lists(ROWS[flow], max_size=5)
+    rows: st.SearchStrategy[list[Any]] = st.lists(ROWS[flow], max_size=5)
     return rows.map(lambda found: worlds.numbered(flow, found))
 
 
