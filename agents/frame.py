@@ -10,6 +10,8 @@ Rules (design: delivery, rules 2, 3 and 12; measured with faust-streaming 0.15.3
 - Outputs go through a producer of our own: Faust's is not idempotent.
 - Faust commits nothing (`noack`); :mod:`agents.group` does, and never crashes.
 - A worker that begins waits for the brokers, but not for ever.
+- Faust's queue into the client's thread has two workers: two questions that wait for a
+  broker would hold up every fetch. :meth:`SeekingConsumer.ask` goes past it.
 - Every stop has a deadline that no thread, no broker and no loop can hold up.
 """
 
@@ -18,11 +20,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, Protocol
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import faust
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 from faust.sensors.monitor import Monitor
 from faust.transport.drivers.aiokafka import Consumer, Transport
@@ -33,11 +35,16 @@ from hub.core.errors import HubError
 from hub.core.log import Send
 from hub.core.topics import MESSAGE_BYTES_MAX
 
+T = TypeVar("T")
+
 SESSION_SECONDS = 6
 """The least a broker allows by default: how soon a dead worker is replaced."""
 
 BROKER_SECONDS = 0.5
 """How often a worker that begins looks for the brokers."""
+
+ANSWER_SECONDS = 5.0
+"""How long a question to the brokers is waited for."""
 
 BATCH_BYTES = 1 << 20
 FETCH_BYTES = 2 << 20
@@ -103,12 +110,13 @@ class SeekingConsumer(Consumer):
         self, assigned: set[TP], generation_id: int = 0
     ) -> None:
         """Tell the runtime first; the seek follows in :meth:`perform_seek`."""
-        self.app.called_back = True
+        self.app.assignments += 1
         await self._guarded(self.app.hooks.assigned(assigned, generation_id))
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Shut the states before the group learns that we let go."""
+        self.app.expect(self.app.rejoin_seconds)
         await self._guarded(self.app.hooks.revoked(revoked))
         await super().on_partitions_revoked(revoked)
 
@@ -120,6 +128,28 @@ class SeekingConsumer(Consumer):
         self.pause_partitions(places.keys() - ready.keys())
         if ready:
             await self.seek_wait(ready)
+
+    @property
+    def client(self) -> AIOKafkaConsumer:
+        """The client; only what is asked through :meth:`ask` may wait."""
+        return self._thread._ensure_consumer()  # noqa: SLF001 - the only door
+
+    async def ask(self, question: Coroutine[Any, Any, T]) -> T:
+        """Have the client's thread find an answer; given up, it is given up there too.
+
+        Raises:
+            TimeoutError: None came in time.
+        """
+        found = asyncio.run_coroutine_threadsafe(question, self._thread.thread_loop)
+        return await asyncio.wait_for(asyncio.wrap_future(found), ANSWER_SECONDS)
+
+    async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
+        """Where logs begin."""
+        return dict(await self.ask(self.client.beginning_offsets(partitions)))
+
+    async def highwaters(self, *partitions: TP) -> dict[TP, int]:
+        """Where logs end."""
+        return dict(await self.ask(self.client.end_offsets(partitions)))
 
     async def on_stop(self) -> None:
         """Let the runtime finish before the group is left."""
@@ -146,8 +176,9 @@ class HubApp(faust.App):
     hooks: Hooks
     producer_own: AIOKafkaProducer
     tls: ssl.SSLContext | None = None
-    called_back = False
+    assignments = 0
     start_seconds = 60.0
+    rejoin_seconds = 150.0  # the group itself may wait a minute for a slow member
     stop_seconds = 10.0
     _down = False
 
@@ -168,7 +199,17 @@ class HubApp(faust.App):
             max_request_size=MESSAGE_BYTES_MAX,
         )
         await start(self.producer_own, self.start_seconds)
-        exit_after(self.start_seconds, EXIT_START, unless=lambda: self.called_back)
+        self.expect(self.start_seconds)
+
+    @property
+    def called_back(self) -> bool:
+        """Whether the group has ever given this worker its share."""
+        return self.assignments > 0
+
+    def expect(self, seconds: float) -> None:
+        """End the process if the group gives it nothing in time, not even nothing."""
+        before = self.assignments
+        exit_after(seconds, EXIT_START, unless=lambda: self.assignments > before)
 
     async def on_shutdown(self) -> None:
         """Stop the producer after agents and consumer."""

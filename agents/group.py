@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import cast
 
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from agents.frame import HubApp, SeekingConsumer
 from agents.partition import Partition
-
-HINT_SECONDS = 5.0
 
 Hint = tuple[int, str]
 """Next offset, and the log's uuid in hex."""
@@ -53,36 +50,27 @@ async def learn(app: HubApp, ones: Iterable[Partition]) -> None:
 
 async def commit(app: HubApp, hints: Mapping[TP, Hint]) -> bool:
     """Commit hints; false if the broker did not take them, or not in time."""
-    thread = _thread(app)
-
-    async def in_thread() -> bool:
-        consumer = thread._ensure_consumer()  # noqa: SLF001 - the only door
-        mine = {
-            TopicPartition(*tp): OffsetAndMetadata(offset, log)
-            for tp, (offset, log) in hints.items()
-        }
-        for gone in mine.keys() - consumer.assignment():
-            del mine[gone]
-        if mine:
-            await consumer.commit(mine)
-        return bool(mine)
-
+    consumer = _consumer(app)
+    mine = {
+        TopicPartition(*tp): OffsetAndMetadata(offset, log)
+        for tp, (offset, log) in hints.items()
+        if tp in consumer.assignment()
+    }
+    if not mine:
+        return False
     try:
-        return bool(await asyncio.wait_for(thread.call_thread(in_thread), HINT_SECONDS))
+        await consumer.ask(consumer.client.commit(mine))
     except (KafkaError, TimeoutError):
         return False
+    return True
 
 
 async def committed(app: HubApp, partitions: set[TP]) -> dict[TP, Hint]:
     """The hints that were committed for `partitions`."""
-    thread = _thread(app)
+    consumer = _consumer(app)
     wanted = [TopicPartition(*tp) for tp in partitions]
-
-    async def in_thread() -> dict[TP, Any]:
-        coordinator = thread._ensure_consumer()._coordinator  # noqa: SLF001 - see commit
-        return dict(await coordinator.fetch_committed_offsets(wanted))
-
-    found = await asyncio.wait_for(thread.call_thread(in_thread), HINT_SECONDS)
+    coordinator = consumer.client._coordinator  # noqa: SLF001 - the only door
+    found = await consumer.ask(coordinator.fetch_committed_offsets(wanted))
     return {
         TP(*tp): (one.offset, one.metadata or "")
         for tp, one in found.items()
@@ -96,11 +84,20 @@ def belongs(app: HubApp) -> bool:
     aiokafka lets it die of an unexpected error and goes on fetching, while the group
     gives our partitions to others, who then wait for our states for ever.
     """
-    consumer = _thread(app)._consumer  # noqa: SLF001 - see commit
-    coordinator = getattr(consumer, "_coordinator", None)
+    client = _consumer(app)._thread._consumer  # noqa: SLF001 - there may be none yet
+    coordinator = getattr(client, "_coordinator", None)
     task = getattr(coordinator, "_coordination_task", None)
     return task is None or not task.done()
 
 
-def _thread(app: HubApp) -> AIOKafkaConsumerThread:
-    return cast("SeekingConsumer", app.consumer)._thread  # noqa: SLF001 - see commit
+async def reach(app: HubApp) -> None:
+    """Go into the loop that fetches, and come back.
+
+    Raises:
+        TimeoutError: It hangs, or is far behind.
+    """
+    await _consumer(app).ask(asyncio.sleep(0))
+
+
+def _consumer(app: HubApp) -> SeekingConsumer:
+    return cast("SeekingConsumer", app.consumer)

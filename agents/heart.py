@@ -28,7 +28,7 @@ from faust.types import TP
 from agents import group
 from agents.condition import Condition
 from agents.deadlines import Watchdog
-from agents.frame import WorkerError
+from agents.frame import ANSWER_SECONDS, WorkerError
 from agents.limits import Patience
 from agents.mending import Mender
 from agents.meter import Meter, Rebuild
@@ -45,8 +45,6 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
 ENDS_SECONDS = 3.0
 """How often the ends of the logs are asked for; also shows that the broker answers."""
-
-ANSWER_SECONDS = 5.0
 
 SHOWN = tuple(one for one in Condition if one is not Condition.GONE)
 
@@ -77,7 +75,7 @@ class Heart:
         self._patience = patience
         self._watchdog = Watchdog(patience.loop_seconds)
         self._started_ms = round(time.time() * 1000)
-        self._answered = 0.0
+        self._answered = self._unreached = 0.0
         host, port = address
         self._server = Server(
             runtime.metrics, live=self.live, ready=self.ready, host=host, port=port
@@ -86,7 +84,7 @@ class Heart:
     async def beat(self) -> None:
         """Beat until the app stops."""
         self._watchdog.start()
-        ends = hints = copies = mends = asyncio.create_task(asyncio.sleep(0))
+        ends = hints = copies = mends = reach = asyncio.create_task(asyncio.sleep(0))
         asked, copied = 0.0, time.monotonic()
         while not self._runtime.app.should_stop:
             self._watchdog.beat()
@@ -105,6 +103,8 @@ class Heart:
             ):
                 copied = now
                 copies = asyncio.create_task(self._copy())
+            if reach.done() and self._runtime.app.called_back:
+                reach = asyncio.create_task(self._reach())
             if mends.done():
                 mends = asyncio.create_task(self._mender.look())
             self._measure()
@@ -150,9 +150,7 @@ class Heart:
         asked = {tp: (one, one.following) for tp, one in partitions.items()}
         consumer = self._runtime.app.consumer
         try:
-            ends = await asyncio.wait_for(
-                consumer.highwaters(*partitions), ANSWER_SECONDS
-            )
+            ends = await consumer.highwaters(*partitions)
         except Exception:  # noqa: BLE001 - whatever it is, the broker did not answer
             return
         self._answered = time.monotonic()
@@ -164,6 +162,15 @@ class Heart:
                 one.ended(end, following)
             except LogError as error:
                 self._runtime.stop(one, error)
+
+    async def _reach(self) -> None:
+        """Note whether the loop that fetches comes round."""
+        try:
+            await group.reach(self._runtime.app)
+        except TimeoutError:
+            self._unreached += ANSWER_SECONDS
+        else:
+            self._unreached = 0.0
 
     def _asked_for_copies(self) -> bool:
         """Whether a person has asked for checkpoints since the last look."""
@@ -178,7 +185,7 @@ class Heart:
         """Where the logs begin; nothing if the broker does not say."""
         asked = self._runtime.app.consumer.earliest_offsets(*self._runtime.partitions)
         try:
-            return dict(await asyncio.wait_for(asked, ANSWER_SECONDS))
+            return dict(await asked)
         except Exception:  # noqa: BLE001 - as above; nothing is thrown away then
             return {}
 
@@ -288,6 +295,8 @@ class Heart:
     async def _stalled(self, now: float) -> None:
         if not group.belongs(self._runtime.app):
             await self._runtime.app.die(WorkerError("the group has lost this worker"))
+        if self._unreached >= self._patience.loop_seconds:
+            await self._runtime.app.die(WorkerError("the loop that fetches hangs"))
         if now - self._answered > 2 * (ENDS_SECONDS + ANSWER_SECONDS):
             return
         found = list(self._runtime.partitions.values())

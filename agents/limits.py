@@ -63,7 +63,7 @@ class Patience:
     Attributes:
         stall_seconds: Without progress while there is lag and the broker answers.
         step_seconds: In one step; a close of a cut may take long.
-        loop_seconds: Without a beat of the loop.
+        loop_seconds: Without a beat of the loop, or of the one that fetches.
     """
 
     stall_seconds: float = 30.0

@@ -58,6 +58,7 @@ class Partition:
         self.due = 0.0
         self.opening: asyncio.Task[None] | None = None
         self.working: asyncio.Task[None] | None = None
+        self.folding = asyncio.Lock()
         self.recovering: asyncio.Task[None] | None = None
         self.attempt: Attempt | None = None
         self.progress = time.monotonic()
@@ -90,6 +91,11 @@ class Partition:
     def flowing(self) -> bool:
         """Whether messages are wanted."""
         return self.condition in (Condition.CHECKING, Condition.RUNNING)
+
+    @property
+    def standing(self) -> bool:
+        """Whether it waits for a bundle or a person."""
+        return self.condition in (Condition.WAITING, Condition.STOPPED)
 
     @property
     def folded(self) -> int:

@@ -93,6 +93,7 @@ class Runtime:
         """Make a partition and begin to open its state."""
         one = Partition(tp, generation, self.limits.chunk)
         one.trusted = self.library.trusted if self.library else None
+        one.folding = asyncio.Lock()
         self.partitions[tp] = one
         one.opening = asyncio.create_task(self._open(one))
         return one
@@ -203,18 +204,21 @@ class Runtime:
 
     async def revive(self, one: Partition) -> None:
         """Have a partition that stands still go on from its stored position."""
-        if one.condition not in (Condition.WAITING, Condition.STOPPED):
+        if not one.standing:
             return
         if not one.open:
             one.condition, one.error, one.held_back = Condition.OPENING, "", True
             one.opening = asyncio.create_task(self._open(one))
             return
         consumer = self.app.consumer
-        one.revive()
-        self.account.opened(one)
-        # Who stopped while it waited for messages waits still: two would fold at once.
-        if one.working is None or one.working.done():
-            one.working = asyncio.create_task(self._work(one))
+        async with one.folding:  # a chunk under way moves the position it goes on from
+            if not one.standing:
+                return
+            one.revive()
+            self.account.opened(one)
+            # Who stopped while it waited for messages waits still: two would fold.
+            if one.working is None or one.working.done():
+                one.working = asyncio.create_task(self._work(one))
         await consumer.seek_wait({one.tp: one.following})
         if one.flowing:
             consumer.resume_partitions({one.tp})
@@ -247,7 +251,8 @@ class Runtime:
             while one.flowing:
                 if not one.owing:
                     await one.ready()
-                await self._fold(one)
+                async with one.folding:
+                    await self._fold(one)
         except errors.FencedError:
             logger.info("%s: a chunk was fenced", one.name)
         except errors.BundleError as error:

@@ -309,6 +309,33 @@ def test_a_partition_that_goes_on_has_one_who_folds(tmp_path: Path) -> None:
     assert Rig(tmp_path).stored() == (2, 3)
 
 
+def test_a_partition_goes_on_after_the_chunk_under_way(tmp_path: Path) -> None:
+    """It was stopped, and asked to go on, before that chunk was acknowledged."""
+
+    async def story() -> list[int]:
+        async with rig(tmp_path) as made:
+            await made.give(0)
+            await until(lambda: made.one.folded == 0)
+            made.producer.holding = True
+            await made.give(1)
+            await until(lambda: bool(made.producer.held))
+            made.runtime.stop(made.one, LogError("not here"))
+            going = asyncio.create_task(made.runtime.revive(made.one))
+            await asyncio.sleep(0.05)
+            assert made.consumer.sought == []
+            made.producer.holding = False
+            made.producer.held.pop().set_result(None)
+            await going
+            assert made.consumer.sought == [1]
+            for offset in (1, 2):
+                await made.give(offset)
+            await until(lambda: made.one.folded == 2)
+            return [offset for chunk in made.stage.chunks for offset in chunk]
+
+    assert asyncio.run(story()) == [0, 1, 2]
+    assert Rig(tmp_path).stored() == (2, 3)
+
+
 def test_replays_are_skipped_gaps_are_fetched_again(tmp_path: Path) -> None:
     """What is folded is the log, whatever is delivered, buffered ones included."""
 

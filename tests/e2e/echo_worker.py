@@ -3,15 +3,22 @@
 Run as a process: ``echo_worker.py <input topic> <output topic>``; settings come from
 the environment like any worker's.
 
+SIGHUP makes the loop that fetches hang.
+
 Output values are JSON: the source, the stretch covered, and the offsets in it, so that
 a checker needs none of the code it checks.
 """
 
 from __future__ import annotations
 
+import gc
 import json
+import signal
 import sys
+import time
 from collections.abc import Sequence
+
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from agents.limits import Limits, Patience
 from agents.worker import Plan, main
@@ -71,9 +78,17 @@ def build(_: Settings) -> tuple[Stage, Plan]:
     return Echo(output), Plan(
         inputs=[given],
         limits=Limits(ack_seconds=20),
-        patience=Patience(stall_seconds=20),
+        patience=Patience(stall_seconds=20, loop_seconds=10),
     )
 
 
+def hang(*_: object) -> None:
+    """Make the loop that fetches hang, as a call that never comes back does."""
+    for one in gc.get_objects():
+        if isinstance(one, AIOKafkaConsumerThread):
+            one.thread_loop.call_soon_threadsafe(time.sleep, 600)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, hang)
     main("intake", build)

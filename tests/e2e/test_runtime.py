@@ -33,6 +33,7 @@ from kafka.admin import (
     ResourceType,
 )
 
+from agents.deadlines import EXIT_HUNG
 from hub.core.log import Send
 from hub.core.messages import Genesis, encode
 from hub.edge import kafka
@@ -363,6 +364,26 @@ def test_a_bad_message_stops_its_partition_only(bench: Bench) -> None:
     assert now[1]["error"] == f"{bench.input}/1: refused on purpose"
     assert not answer["ok"]
     assert sorted(answer["stopped"]) == [f"{bench.input}/0", f"{bench.input}/1"]
+
+
+def test_a_worker_that_no_longer_fetches_is_started_again(bench: Bench) -> None:
+    """The loop that fetches hangs: the process ends, and the next one goes on."""
+    bench.send([(number % PARTITIONS, b"x") for number in range(40)])
+    bench.start("w0")
+    until(bench.folded(bench.ends()))
+    bench.workers["w0"].send_signal(signal.SIGHUP)
+    bench.send([(number, b"more") for number in range(PARTITIONS)])
+    ends = bench.ends()
+    folded = bench.folded(ends)
+
+    def mended() -> bool:
+        bench.supervise("w0")
+        return folded()
+
+    until(mended, 90)
+    assert bench.exits == [EXIT_HUNG]
+    assert bench.kill("w0", signal.SIGTERM) == 0
+    assert bench.counts() == ends
 
 
 def test_a_lost_state_is_rebuilt_silently_and_another_log_is_refused(
