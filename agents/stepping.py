@@ -5,6 +5,8 @@ Rules (design: delivery, rules 2 and 12):
 - What a signed skip sets aside is marked before the stage sees it.
 - An exception that is no fault of the log or of a bundle is a death at this place; it
   is written down before the process ends.
+- What the machine lacks, such as a token that is away, says nothing against a message:
+  the attempt is taken back before the process ends.
 """
 
 from __future__ import annotations
@@ -15,7 +17,14 @@ from dataclasses import replace
 
 from agents.partition import Partition
 from hub.core import coverage, guard
-from hub.core.errors import BundleError, FencedError, LogError, RecountError
+from hub.core.errors import (
+    BundleError,
+    FencedError,
+    LogError,
+    MachineError,
+    RecountError,
+    RetriableError,
+)
 from hub.core.log import Incoming
 from hub.core.stage import Result, Series, Stage
 from hub.core.state import Overlay
@@ -37,6 +46,7 @@ def step(
     if one.source is None:
         raise FencedError(f"{one.name}: has no identity yet")
     state = one.state
+    before = one.attempt
     attempt = one.begun(chunk)
     state.write({guard.ATTEMPT_KEY: guard.encode_attempt(attempt)})
     overlay = Overlay(state)
@@ -46,6 +56,11 @@ def step(
             chunk = _judged(chunk, library.aside(one.source))
         result = stage.step(overlay, one.source, chunk)
     except (FencedError, LogError, BundleError, RecountError):
+        raise
+    except (MachineError, RetriableError):
+        one.attempt = before
+        said = None if before is None else guard.encode_attempt(before)
+        state.write({guard.ATTEMPT_KEY: said})
         raise
     except BaseException:
         died = guard.died(attempt)

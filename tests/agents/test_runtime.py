@@ -24,7 +24,7 @@ from agents.limits import ChunkPolicy, Limits
 from agents.partition import Partition
 from agents.runtime import Runtime
 from hub.core import guard
-from hub.core.errors import LogError, RecountError
+from hub.core.errors import LogError, MachineError, RecountError
 from hub.core.log import Incoming, Send, Source
 from hub.core.messages import Genesis, encode
 from hub.core.stage import Result
@@ -443,6 +443,24 @@ def test_any_other_exception_ends_the_process_and_is_remembered(
     state.close()
     assert attempt is not None
     assert (attempt.first, attempt.deaths) == (0, 1)
+
+
+def test_what_the_machine_lacks_is_no_word_against_a_message(tmp_path: Path) -> None:
+    """A token that is away ends the process again and again, and poisons nothing."""
+
+    async def story() -> list[str]:
+        async with rig(tmp_path) as made:
+            made.stage.fails = MachineError("the token is not plugged in")
+            await made.give(0)
+            await until(lambda: bool(made.deaths))
+            return [str(reason) for reason in made.deaths]
+
+    for _ in range(guard.DEATHS_MAX + 1):
+        assert asyncio.run(story()) == ["t/0: MachineError after offset -1"]
+    state = open_state(tmp_path / "t-0", Budget.of())
+    assert state is not None
+    assert state.get_many([guard.ATTEMPT_KEY]) == [None]
+    state.close()
 
 
 def test_a_full_buffer_holds_up_the_input(tmp_path: Path) -> None:
