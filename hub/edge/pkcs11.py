@@ -8,6 +8,9 @@ Rules (docs/keys.md, "Tokens"):
   and opened again after a fault: to log in and look up costs more than to sign.
 - A signing key in a token is a file ``<key id>.p11``: token, label, public half. To
   whoever signs with it it is an Ed25519 key like any other.
+- A library may read a token while another process writes to it, and then take it for
+  damaged until it is loaded again (SoftHSM does): a fault that may pass is asked again
+  :data:`TRIES` times with a library that begins anew; a PIN is never tried again.
 - What is missing, wrong or locked is a MachineError that names it, never the PIN.
 """
 
@@ -16,11 +19,12 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Never
+from typing import Any, Never, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -32,6 +36,8 @@ from hub.core.errors import InvalidError, MachineError
 from hub.core.keys import SigningKey
 from hub.edge.secretfiles import read_text, refuse_shared, write_file
 
+T = TypeVar("T")
+
 MODULE = "KERWEN_PKCS11_MODULE"
 TOKEN = "KERWEN_PKCS11_TOKEN"  # noqa: S105 - the name of a variable
 PIN_FILE = "KERWEN_PKCS11_PIN_FILE"
@@ -41,6 +47,12 @@ _EDWARDS25519 = b"\x13\x0cedwards25519"
 """DER of the curve's name, as PKCS #11 v3 spells it."""
 _PUBLIC_SIZE = 32
 _TAG_BITS = 128
+
+TRIES = 5
+PAUSE_SECONDS = 0.2
+"""Before the second try; each one more waits so much longer."""
+_LASTING = ("Pin", "NoSuch", "TokenNotPresent", "RuntimeError")
+"""Faults that another try would not mend, or must not risk."""
 
 _turn = threading.Lock()
 """Sessions of one process take turns: not every vendor's library bears threads."""
@@ -58,9 +70,11 @@ class Token:
     label: str
     pin: str = field(repr=False)
 
-    @contextmanager
-    def session(self) -> Iterator[Any]:
-        """The session of the user; one at a time in a process.
+    def ask(self, question: Callable[[Any], T]) -> T:
+        """What `question` finds in a session of the user; one at a time in a process.
+
+        Args:
+            question: Takes the session; it may be asked more than once.
 
         Raises:
             MachineError: The module, the token or the PIN is wrong.
@@ -68,13 +82,17 @@ class Token:
         from pkcs11 import exceptions  # noqa: PLC0415 - ministries do not install it
 
         with _turn:
-            try:
-                yield self._opened()
-            except MachineError:
-                raise
-            except (exceptions.PKCS11Error, RuntimeError) as error:
-                _forget()
-                raise MachineError(self._said(error)) from error
+            attempt = 0
+            while True:
+                attempt += 1
+                try:
+                    return question(self._opened(anew=attempt > 1))
+                except (exceptions.PKCS11Error, RuntimeError) as error:
+                    _forget()
+                    lasting = type(error).__name__.startswith(_LASTING)
+                    if lasting or attempt == TRIES:
+                        raise MachineError(self._said(error)) from error
+                time.sleep(PAUSE_SECONDS * attempt)
 
     def present(self) -> None:
         """See that it is there and not blocked.
@@ -95,7 +113,7 @@ class Token:
             except (exceptions.PKCS11Error, RuntimeError) as error:
                 raise MachineError(self._said(error)) from error
 
-    def _opened(self) -> Any:
+    def _opened(self, *, anew: bool) -> Any:
         import pkcs11  # noqa: PLC0415 - as above
         from pkcs11 import exceptions  # noqa: PLC0415
 
@@ -103,6 +121,8 @@ class Token:
             return _kept[_SESSION]
         _forget()
         library = pkcs11.lib(self.module)
+        if anew:
+            library.reinitialize()
         try:
             token = library.get_token(token_label=self.label)
         except exceptions.NoSuchToken:
@@ -180,19 +200,22 @@ def seal(token: Token, label: str, content: bytes, name: bytes) -> bytes:
         Attribute.KEY_TYPE: KeyType.AES,
         Attribute.LABEL: label,
     }
-    with token.session() as session:
+
+    def sealed(session: Any) -> bytes:
         key = next(iter(session.get_objects(wanted)), None)
         if key is None:
             inside = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
             key = session.generate_key(
                 KeyType.AES, 256, label=label, store=True, template=inside
             )
-        sealed: bytes = key.encrypt(
+        found: bytes = key.encrypt(
             content,
             mechanism=Mechanism.AES_GCM,
             mechanism_param=GCMParams(nonce, name, _TAG_BITS),
         )
-    return nonce + sealed
+        return found
+
+    return nonce + token.ask(sealed)
 
 
 def unseal(token: Token, label: str, sealed: bytes, name: bytes) -> bytes:
@@ -208,7 +231,7 @@ def unseal(token: Token, label: str, sealed: bytes, name: bytes) -> bytes:
         ObjectClass,
     )
 
-    with token.session() as session:
+    def opened(session: Any) -> bytes:
         key = session.get_key(
             object_class=ObjectClass.SECRET_KEY, key_type=KeyType.AES, label=label
         )
@@ -217,7 +240,9 @@ def unseal(token: Token, label: str, sealed: bytes, name: bytes) -> bytes:
             mechanism=Mechanism.AES_GCM,
             mechanism_param=GCMParams(sealed[:NONCE_SIZE], name, _TAG_BITS),
         )
-    return found
+        return found
+
+    return token.ask(opened)
 
 
 def make_signer(token: Token, path: Path, key_id: str) -> None:
@@ -228,7 +253,8 @@ def make_signer(token: Token, path: Path, key_id: str) -> None:
     from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass  # noqa: PLC0415
 
     wanted = {Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.LABEL: key_id}
-    with token.session() as session:
+
+    def made(session: Any) -> bytes:
         public = next(iter(session.get_objects(wanted)), None)
         if public is None:
             curve = session.create_domain_parameters(
@@ -237,7 +263,9 @@ def make_signer(token: Token, path: Path, key_id: str) -> None:
             public, _ = curve.generate_keypair(
                 mechanism=Mechanism.EC_EDWARDS_KEY_PAIR_GEN, store=True, label=key_id
             )
-        raw = bytes(public[Attribute.EC_POINT])[-_PUBLIC_SIZE:]
+        return bytes(public[Attribute.EC_POINT])[-_PUBLIC_SIZE:]
+
+    raw = token.ask(made)
     said = {"token": token.label, "label": key_id, "public": raw.hex()}
     write_file(path, (json.dumps(said) + "\n").encode(), 0o600)
 
@@ -277,7 +305,8 @@ class TokenKey(Ed25519PrivateKey):
         token = configured()
         if token.label != self._token:
             raise MachineError(f"{self._label} is in token {self._token}: set {TOKEN}")
-        with token.session() as session:
+
+        def signed(session: Any) -> bytes:
             key = _kept.get(self._label)
             if key is None:  # looking it up costs ten times what a signature does
                 key = _kept[self._label] = session.get_key(
@@ -285,7 +314,10 @@ class TokenKey(Ed25519PrivateKey):
                     key_type=KeyType.EC_EDWARDS,
                     label=self._label,
                 )
-            signature: bytes = key.sign(bytes(data), mechanism=Mechanism.EDDSA)
+            found: bytes = key.sign(bytes(data), mechanism=Mechanism.EDDSA)
+            return found
+
+        signature = token.ask(signed)
         try:
             self._public.verify(signature, bytes(data))
         except InvalidSignature as error:

@@ -6,6 +6,7 @@ import copy
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pkcs11 as library
 import pytest
@@ -63,13 +64,60 @@ def test_the_wrapping_key_cannot_be_taken_out() -> None:
     token = pkcs11.configured()
     pkcs11.seal(token, "inside", b"k" * 32, b"intake")
 
-    with token.session() as session:
+    def looked(session: Any) -> bool:
         key = session.get_key(
             object_class=library.ObjectClass.SECRET_KEY, label="inside"
         )
-        assert key[library.Attribute.EXTRACTABLE] is False
         with pytest.raises(library.exceptions.AttributeSensitive):
             key[library.Attribute.VALUE]
+        return bool(key[library.Attribute.EXTRACTABLE])
+
+    assert not token.ask(looked)
+
+
+@pytest.mark.parametrize(
+    ("fault", "asked"),
+    [
+        (library.exceptions.GeneralError, 3),
+        (library.exceptions.UserPinNotInitialized, 3),
+        (library.exceptions.PinIncorrect, 1),
+        (library.exceptions.NoSuchKey, 1),
+    ],
+)
+def test_a_fault_that_may_pass_is_asked_again(
+    fault: type[Exception], asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SoftHSM takes a token for damaged that another process writes to just then."""
+    monkeypatch.setattr(pkcs11, "PAUSE_SECONDS", 0.0)
+    sessions: list[Any] = []
+
+    def troubled(session: Any) -> str:
+        sessions.append(session)
+        if len(sessions) < 3:
+            raise fault
+        return str(session.token.label)
+
+    token = pkcs11.configured()
+    if asked == 1:
+        with pytest.raises(MachineError):
+            token.ask(troubled)
+    else:
+        assert token.ask(troubled) == softhsm.LABEL
+    assert len({id(session) for session in sessions}) == len(sessions) == asked
+
+
+def test_a_fault_that_stays_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so many tries, by its name."""
+    monkeypatch.setattr(pkcs11, "PAUSE_SECONDS", 0.0)
+    asked: list[Any] = []
+
+    def troubled(session: Any) -> None:
+        asked.append(session)
+        raise library.exceptions.GeneralError
+
+    with pytest.raises(MachineError, match="GeneralError"):
+        pkcs11.configured().ask(troubled)
+    assert len(asked) == pkcs11.TRIES
 
 
 def test_a_token_unlocks_key_files(home: Home) -> None:
