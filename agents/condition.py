@@ -14,3 +14,8 @@ class Condition(StrEnum):
     WAITING = "waiting"  # for a bundle; goes on by itself
     STOPPED = "stopped"  # waits for a person
     GONE = "gone"  # taken away
+
+    @property
+    def stands(self) -> bool:
+        """Whether it waits for a bundle or a person."""
+        return self in (Condition.WAITING, Condition.STOPPED)

@@ -9,6 +9,12 @@ from dataclasses import dataclass, field
 
 from hub.edge.tables import BUFFER_BYTES
 
+OPEN_SECONDS = 10.0
+"""How long an assignment waits for its states; the rest follow one by one."""
+
+RECOVER_SECONDS = 0.5
+"""The least time between two seeks back of one partition."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkPolicy:

@@ -93,11 +93,6 @@ class Partition:
         return self.condition in (Condition.CHECKING, Condition.RUNNING)
 
     @property
-    def standing(self) -> bool:
-        """Whether it waits for a bundle or a person."""
-        return self.condition in (Condition.WAITING, Condition.STOPPED)
-
-    @property
     def folded(self) -> int:
         """Offset of the last message folded in; -1 before the first."""
         return self.position.offset if self.position else -1

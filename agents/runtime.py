@@ -31,7 +31,7 @@ from agents.account import Account
 from agents.condition import Condition
 from agents.custody import Custody
 from agents.frame import HubApp, WorkerError
-from agents.limits import Limits
+from agents.limits import OPEN_SECONDS, RECOVER_SECONDS, Limits
 from agents.partition import Partition
 from hub.core import errors, guard
 from hub.core.guard import Verdict
@@ -42,12 +42,6 @@ from hub.edge.metrics import Metrics
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
-
-OPEN_SECONDS = 10.0
-"""How long an assignment waits for its states; the rest follow one by one."""
-
-RECOVER_SECONDS = 0.5
-"""The least time between two seeks back of one partition."""
 
 
 class Runtime:
@@ -204,24 +198,23 @@ class Runtime:
 
     async def revive(self, one: Partition) -> None:
         """Have a partition that stands still go on from its stored position."""
-        if not one.standing:
+        if not one.condition.stands:
             return
         if not one.open:
             one.condition, one.error, one.held_back = Condition.OPENING, "", True
             one.opening = asyncio.create_task(self._open(one))
             return
-        consumer = self.app.consumer
         async with one.folding:  # a chunk under way moves the position it goes on from
-            if not one.standing:
+            if not one.condition.stands:
                 return
             one.revive()
             self.account.opened(one)
             # Who stopped while it waited for messages waits still: two would fold.
             if one.working is None or one.working.done():
                 one.working = asyncio.create_task(self._work(one))
-        await consumer.seek_wait({one.tp: one.following})
+        await self.app.consumer.seek_wait({one.tp: one.following})
         if one.flowing:
-            consumer.resume_partitions({one.tp})
+            self.app.consumer.resume_partitions({one.tp})
 
     # Seeking back.
 

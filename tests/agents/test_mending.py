@@ -19,7 +19,7 @@ from hub.core.skips import MessageSkip, Skips
 from hub.edge import bundles
 from hub.edge.bundles import Library
 from hub.edge.files import read_catalogue, read_sources
-from tests.agents.test_runtime import PLACE, Rig, rig, until
+from tests.agents.rig import PLACE, Rig, rig, until
 
 CONTROL = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
 SIGNER = SigningKey(key_id="control-1", private=CONTROL)
