@@ -43,8 +43,8 @@ SESSION_SECONDS = 6
 BROKER_SECONDS = 0.5
 """How often a worker that begins looks for the brokers."""
 
-ANSWER_SECONDS = 5.0
-"""How long a question to the brokers is waited for."""
+ANSWER_SECONDS, LAST_SECONDS = 5.0, 1.0
+"""How long a question to the brokers is waited for; and once the process ends."""
 
 BATCH_BYTES = 1 << 20
 FETCH_BYTES = 2 << 20
@@ -138,10 +138,15 @@ class SeekingConsumer(Consumer):
         """Have the client's thread find an answer; given up, it is given up there too.
 
         Raises:
-            TimeoutError: None came in time.
+            TimeoutError: None came in time; a process that ends has little.
         """
-        found = asyncio.run_coroutine_threadsafe(question, self._thread.thread_loop)
-        return await asyncio.wait_for(asyncio.wrap_future(found), ANSWER_SECONDS)
+        seconds = LAST_SECONDS if self.app.should_stop else ANSWER_SECONDS
+        try:
+            found = asyncio.run_coroutine_threadsafe(question, self._thread.thread_loop)
+        except RuntimeError as error:
+            question.close()
+            raise TimeoutError("the loop that fetches has ended") from error
+        return await asyncio.wait_for(asyncio.wrap_future(found), seconds)
 
     async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
         """Where logs begin."""
