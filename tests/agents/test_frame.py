@@ -1,15 +1,21 @@
-"""A worker that begins before the brokers do."""
+"""A worker that begins before the brokers do, and one whom its group forgets."""
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
+from agents.deadlines import EXIT_START
 from agents.frame import BROKER_SECONDS, start
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_brokers_that_are_not_there_are_looked_for_until_the_deadline() -> None:
@@ -36,3 +42,23 @@ def test_brokers_that_are_not_there_are_looked_for_until_the_deadline() -> None:
 
     assert tries >= 3
     assert 2 * BROKER_SECONDS <= seconds < 30
+
+
+FORGOTTEN = """
+import sys, time
+from agents.frame import make_app
+app = make_app("x", bootstrap="127.0.0.1:9", context=None, datadir=sys.argv[1])
+app.assignments = 1
+app.expect(0.3)
+app.assignments += int(sys.argv[2])
+time.sleep(1.5)
+"""
+
+
+@pytest.mark.parametrize(("given", "code"), [(0, EXIT_START), (1, 0)])
+def test_a_worker_whom_its_group_gives_nothing_more_ends(
+    given: int, code: int, tmp_path: Path
+) -> None:
+    """It let go of its share in a rebalance that never comes to its end."""
+    words = [sys.executable, "-c", FORGOTTEN, str(tmp_path), str(given)]
+    assert subprocess.run(words, check=False, cwd=ROOT).returncode == code
