@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable
 
 EXIT_START = 69
-"""The broker never called back: a missing right, or a broker that is away."""
+"""The group gave it nothing in time: a missing right, a broker that is away, or a
+rebalance that never ends."""
 
 EXIT_HUNG = 70
 """The loop hung, or a crash did not come to its end."""

@@ -6,8 +6,9 @@ Rules (design: delivery; the command):
 - A worker with a name is a static member of its group: killed and started again it has
   its partitions back at once, and no other worker is disturbed. Two living processes of
   one name would evict each other for ever, so a lock file makes the name unique.
-- Exit codes: 0 asked to stop, 1 crashed, 3 cannot start, 69 never called back, 70
-  hung, 75 a stop that took too long; the supervisor starts it again with back-off.
+- Exit codes: 0 asked to stop, 1 crashed, 3 cannot start, 69 its group gave it nothing
+  in time, 70 hung, 75 a stop that took too long; the supervisor starts it again with
+  back-off.
 """
 
 from __future__ import annotations
