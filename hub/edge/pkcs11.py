@@ -88,7 +88,7 @@ class Token:
                 try:
                     return question(self._opened(anew=attempt > 1))
                 except (exceptions.PKCS11Error, RuntimeError) as error:
-                    _forget()
+                    forget()
                     lasting = type(error).__name__.startswith(_LASTING)
                     if lasting or attempt == TRIES:
                         raise MachineError(self._said(error)) from error
@@ -119,7 +119,7 @@ class Token:
 
         if _kept.get(_TOKEN) == self:
             return _kept[_SESSION]
-        _forget()
+        forget()
         library = pkcs11.lib(self.module)
         if anew:
             library.reinitialize()
@@ -146,7 +146,7 @@ class Token:
         return known.get(kind, f"{MODULE}={self.module}: {kind}")
 
 
-def _forget() -> None:
+def forget() -> None:
     """Close the session that is kept, if any."""
     session = _kept.get(_SESSION)
     _kept.clear()

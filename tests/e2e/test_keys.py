@@ -125,8 +125,7 @@ def story(
     room = tmp_path_factory.mktemp("token")
     softhsm.initialise(room)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in softhsm.environment(room).items():
-            patch.setenv(name, value)
+        softhsm.use(room, patch)
         patch.setenv("KERWEN_HOME", str(settings.home.root))
         with Supervisor(settings, Plan(), catalogue=catalogue) as hub:
             patch.setenv("KERWEN_BOOTSTRAP", hub.settings.bootstrap)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pkcs11 as library
 import pytest
 
 from hub.edge import pkcs11
@@ -34,14 +35,20 @@ def initialise(room: Path) -> None:
         )
 
 
-def environment(room: Path) -> dict[str, str]:
-    """What an operator sets."""
-    return {
-        CONFIGURATION: str(room / "softhsm.conf"),
-        pkcs11.MODULE: MODULE,
-        pkcs11.TOKEN: LABEL,
-        pkcs11.PIN_FILE: str(room / "pin"),
-    }
+def use(room: Path, patch: pytest.MonkeyPatch) -> None:
+    """Set what an operator sets, and have this process read the token anew.
+
+    A library keeps what it was first told: the token of an earlier test, else.
+    """
+    for name, value in (
+        (CONFIGURATION, str(room / "softhsm.conf")),
+        (pkcs11.MODULE, MODULE),
+        (pkcs11.TOKEN, LABEL),
+        (pkcs11.PIN_FILE, str(room / "pin")),
+    ):
+        patch.setenv(name, value)
+    pkcs11.forget()
+    library.lib(MODULE).reinitialize()
 
 
 def hubs_own(kind: str, key_id: str) -> Item:

@@ -34,8 +34,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def environment(token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an operator sets."""
-    for name, value in softhsm.environment(token).items():
-        monkeypatch.setenv(name, value)
+    softhsm.use(token, monkeypatch)
 
 
 @pytest.fixture

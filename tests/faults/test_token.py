@@ -22,8 +22,7 @@ def home(tmp_path: Path, november: Path, monkeypatch: pytest.MonkeyPatch) -> Hom
     room = tmp_path / "token"
     room.mkdir()
     softhsm.initialise(room)
-    for name, value in softhsm.environment(room).items():
-        monkeypatch.setenv(name, value)
+    softhsm.use(room, monkeypatch)
     shutil.copytree(november, tmp_path / "home" / "keys")
     made = Home(root=tmp_path / "home")
     staging.make(made, RELEASE, os.urandom)
