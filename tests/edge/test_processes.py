@@ -38,3 +38,30 @@ def test_one_that_waits_to_be_buried_runs_no_more(tmp_path: Path) -> None:
     assert list(keystamps.behind(home, ["intake"])) == []
     child.communicate()
     assert not is_alive(child.pid)
+
+
+def test_one_whose_first_thread_ended_runs_until_the_last() -> None:
+    """As after a kill: the first is a zombie while others still hold files."""
+    # The system call ends one thread; what Python has for it ends them all.
+    code = (
+        "import ctypes, platform, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "print(flush=True)\n"
+        "ctypes.CDLL(None).syscall({'x86_64': 60}.get(platform.machine(), 93), 0)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    stat = Path(f"/proc/{child.pid}/stat")
+    deadline = time.monotonic() + 20
+    while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+    assert is_alive(child.pid)
+
+    child.kill()
+    while is_alive(child.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    child.communicate()
