@@ -112,7 +112,8 @@ class Account:
         stored = pending.get(totals.TOTALS_KEY)
         if stored is not None:
             entry.totals = totals.decode(stored)
-        for key, value in pending.items():
+        for key in overlay.single:
+            value = pending.get(key)
             if key.startswith(coverage.KIND) and value is not None:
                 entry.covered[key[len(coverage.KIND) :].decode()] = value
 

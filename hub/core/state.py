@@ -59,11 +59,18 @@ class Memory:
 
 
 class Overlay:
-    """A Reader with pending writes on top; None in `pending` is a deletion."""
+    """A Reader with pending writes on top; None in `pending` is a deletion.
+
+    Attributes:
+        pending: What is to be written. Who writes a key a row puts them in here.
+        single: Keys that were put one by one, as those of a whole chunk are: so few
+            that whoever looks for one of them need not look through `pending`.
+    """
 
     def __init__(self, below: Reader) -> None:
         self._below = below
         self.pending: dict[bytes, bytes | None] = {}
+        self.single: set[bytes] = set()
 
     def get(self, key: bytes) -> bytes | None:
         """The value of one key."""
@@ -97,6 +104,7 @@ class Overlay:
     def put(self, key: bytes, value: bytes) -> None:
         """Write `value` under `key` when the chunk is committed."""
         self.pending[key] = value
+        self.single.add(key)
 
     def delete(self, key: bytes) -> None:
         """Remove `key` when the chunk is committed."""

@@ -61,6 +61,7 @@ class Desk(Overlay):
             self._overlay.pending.update(self.pending)
         else:
             self._overlay.pending = self.pending
+        self._overlay.single |= self.single
         put = self._overlay.pending
         for prefix, changed in self._lists.items():
             for member, there in changed.items():

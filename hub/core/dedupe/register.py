@@ -252,7 +252,7 @@ class _Revising:
                 self.heads[signature] = head
                 self.joined.discard(signature)
             elif before != head:
-                self.desk.put(SIGNATURES + signature, head + closure[signature])
+                self.desk.pending[SIGNATURES + signature] = head + closure[signature]
                 if before[1:] != mark:
                     self.result.moved[signature] = person_in(before), person_of(mark)
             if kind == CONTESTED and (before is None or before[0] != CONTESTED):
