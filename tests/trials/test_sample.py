@@ -11,12 +11,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from hub.core.catalogue.model import Catalogue
+from hub.core.catalogue.model import Catalogue, Domain
+from hub.core.identity.forms import number_forms
 from hub.core.period import parse
 from hub.core.validate import checks_of, validate
 from hub.edge.files import read_catalogue
 from hub.publisher.sources import csv
-from hub.trials.sample import border, broken, population
+from hub.trials.sample import border, broken, papers, population
 from hub.trials.sample.names import tables
 from hub.trials.sample.pools import POOLS
 from hub.trials.sample.spelling import spell
@@ -186,6 +187,20 @@ def test_women_are_in_every_flow(sample: Truth, catalogue: Catalogue) -> None:
     assert min(min(found) for found in shares.values()) > 0.2
     assert np.mean(shares["labour_migration"]) < 0.45
     assert 0.4 < sample.women < 0.5
+
+
+def test_no_number_looks_like_a_placeholder(catalogue: Catalogue) -> None:
+    """Such a number tells nobody from another; a copy of its row would count twice."""
+    who = np.arange(2_000_000)
+    none = catalogue.linkage[Domain.MOBILITY].placeholders
+    made = [
+        papers.personal_numbers(who),
+        papers.document_numbers(who),
+        papers.document_numbers(who + population.DOCUMENTS // 2),
+    ]
+
+    assert [number_forms(numbers, none).null_count() for numbers in made] == [0, 0, 0]
+    assert [numbers.n_unique() for numbers in made] == [who.size] * 3
 
 
 def test_crossings_alternate() -> None:

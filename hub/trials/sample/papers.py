@@ -57,6 +57,7 @@ STUDENTS = Office(forms={Form.LATIN: 0.88, Form.ZONE: 0.12}, sex_source="SELF")
 _SEX_MISSING = 0.006
 _BIRTH_SWAPPED = 0.004
 _STEP = 48_271  # coprime to DOCUMENTS: every person has another number
+_FIRST = 400_000  # no number of the first two million people looks like a placeholder
 _SERIES = {"TKM": "A", "XXA": "ST", "XXX": "X"}
 
 
@@ -123,9 +124,13 @@ def _by_sex(woman: np.ndarray, hers: pl.Series, his: pl.Series) -> pl.Series:
 def _personal(people: Population, who: Ints, present: np.ndarray) -> pl.Series:
     """Eleven digits for those who have a personal number."""
     number = people.personal[who]
-    digits = 10_000_000_000 + (number * 104_729 + 7_919) % 80_000_000_000
-    text = pl.Series(digits).cast(pl.String)
-    return text.set(pl.Series((number < 0) | ~present), None)
+    return personal_numbers(number).set(pl.Series((number < 0) | ~present), None)
+
+
+def personal_numbers(numbers: Ints) -> pl.Series:
+    """Of the people with these numbers; eleven digits."""
+    digits = 10_000_000_000 + (numbers * 104_729 + 7_919) % 80_000_000_000
+    return pl.Series(digits).cast(pl.String)
 
 
 def _document(
@@ -133,10 +138,15 @@ def _document(
 ) -> pl.Series:
     """Series and eight digits; another number once the document is renewed."""
     renewed = days >= people.renewed[who]
-    number = (who + renewed * (DOCUMENTS // 2)) * _STEP % DOCUMENTS
     series = pl.Series(people.citizenship[who]).replace_strict(_SERIES, default="P")
-    digits = pl.Series(number).cast(pl.String).str.zfill(8)
+    digits = document_numbers(who + renewed * (DOCUMENTS // 2))
     return (series + digits).set(pl.Series(~present), None)
+
+
+def document_numbers(documents: Ints) -> pl.Series:
+    """Of these documents, of which a person has one, and another half of all later."""
+    number = (_FIRST + documents) * _STEP % DOCUMENTS
+    return pl.Series(number).cast(pl.String).str.zfill(8)
 
 
 def _birth(born: Ints, office: Office, rng: np.random.Generator) -> pl.Series:
