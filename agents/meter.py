@@ -21,6 +21,7 @@ class Rebuild:
 
     Attributes:
         messages: Still to be read.
+        messages_per_second: Read since it began.
         rows_per_second: Of dataflows that may be counted.
         seconds: Left; 0 while nothing can be said.
     """
