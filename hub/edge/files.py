@@ -12,7 +12,6 @@ Rules:
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 from pathlib import Path
 
 from hub.core.catalogue.load import load
@@ -73,19 +72,8 @@ def read_sources(
 
 
 def read_catalogue(folder: Path | None = None) -> Catalogue:
-    """Reads and checks a catalogue with its provider schemas.
-
-    A process that looks again and finds the same content gets the same catalogue.
-    """
-    files, schemas = read_sources(folder)
-    return _loaded(tuple(files.items()), tuple(schemas.items()))
-
-
-@lru_cache(maxsize=1)
-def _loaded(
-    files: tuple[tuple[str, bytes], ...], schemas: tuple[tuple[str, str], ...]
-) -> Catalogue:
-    return load(dict(files), dict(schemas))
+    """Reads and checks a catalogue with its provider schemas."""
+    return load(*read_sources(folder))
 
 
 def _content(path: Path) -> bytes:
