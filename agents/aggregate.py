@@ -16,10 +16,7 @@ from hub.core.topics import facts_topic, quiet
 from hub.edge import keyring
 from hub.edge.settings import Settings
 
-LIMITS = Limits(
-    chunk=ChunkPolicy(rest=10.0, rest_seconds_max=1.5, size_bytes=3 << 19),
-    buffer_bytes=8 << 20,
-)
+LIMITS = Limits(chunk=ChunkPolicy(rest=10.0, rest_seconds_max=1.5, size_bytes=3 << 19))
 """Every table is looked at for every chunk, however small: 2,000 rows cost two and a
 half times as much a row as 16,000 (measured). So under load chunks grow while their
 partition rests, and there is room for them; a chunk that comes alone does not wait."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from agents.limits import ChunkPolicy, Limits
-from agents.worker import Plan, holding, main
+from agents.worker import Plan, holding, in_force, main
 from hub.core import arrears, freshness
 from hub.core.catalogue.model import Catalogue, Domain
 from hub.core.intake import Intake
@@ -31,7 +31,7 @@ def build(settings: Settings) -> tuple[Stage, Plan]:
     return stage, Plan(
         inputs=reads(catalogue),
         library=library,
-        again=lambda: reads(holding(settings)[1]),
+        again=lambda: reads(in_force(library, catalogue)),
         quiet=quiet(catalogue),
         look=gauges,
         limits=LIMITS,

@@ -99,8 +99,13 @@ def holding(settings: Settings) -> tuple[Library, Catalogue]:
     registry = keyring.registry(settings.home.root)
     own = Bundle(catalogue=read_catalogue(settings.catalogue), registry=registry)
     library = Library(settings.home.bundles, registry, own)
+    return library, in_force(library, own.catalogue)
+
+
+def in_force(library: Library, first: Catalogue) -> Catalogue:
+    """The newest bundle's catalogue; `first` while none that is held is whole."""
     newest = library.newest()
-    return library, newest.catalogue if newest else own.catalogue
+    return newest.catalogue if newest else first
 
 
 def run(

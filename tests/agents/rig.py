@@ -27,17 +27,15 @@ from hub.edge.metrics import Metrics
 from hub.edge.state import Budget, open_state
 
 PLACE = TP("t", 0)
-GENESIS = encode(
-    Genesis(
-        log=bytes(range(16)),
-        topic="t",
-        partition=0,
-        partitions=1,
-        catalogue=bytes(32),
-        generation=1,
-        created_ms=0,
-        key_id="k",
-    )
+GENESIS = Genesis(
+    log=bytes(range(16)),
+    topic="t",
+    partition=0,
+    partitions=1,
+    catalogue=bytes(32),
+    generation=1,
+    created_ms=0,
+    key_id="k",
 )
 LIMITS = Limits(
     chunk=ChunkPolicy(messages=8, linger_seconds=0.01), buffer_bytes=500, ack_seconds=1
@@ -156,7 +154,7 @@ class Rig:
             tp=PLACE,
             offset=offset,
             timestamp=1.0 + offset,
-            value=value if offset or generation == 0 else GENESIS,
+            value=value if offset or generation == 0 else encode(GENESIS),
             generation_id=generation,
         )
         await self.runtime.take(message)

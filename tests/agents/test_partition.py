@@ -17,10 +17,11 @@ from hub.core import guard
 from hub.core.errors import FencedError, LogError
 from hub.core.guard import Attempt, Position, Verdict
 from hub.core.log import Incoming
-from hub.core.messages import Genesis, encode
+from hub.core.messages import encode
 from hub.edge.state import Budget, State, open_state
+from tests.agents.rig import GENESIS
 
-LOG = bytes(range(16))
+LOG = GENESIS.log
 POLICY = ChunkPolicy(messages=4, size_bytes=1_000, linger_seconds=0.01)
 
 
@@ -29,16 +30,6 @@ def incoming(offset: int, value: bytes = b"v") -> Incoming:
     return Incoming(offset=offset, time_ms=1_000 + offset, value=value)
 
 
-GENESIS = Genesis(
-    log=LOG,
-    topic="t",
-    partition=0,
-    partitions=1,
-    catalogue=bytes(32),
-    generation=1,
-    created_ms=0,
-    key_id="k",
-)
 FIRST = incoming(0, encode(GENESIS))
 
 

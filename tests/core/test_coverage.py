@@ -14,6 +14,7 @@ from hub.core.errors import LogError
 from hub.core.log import ROW_LAST, START, Coordinate, Source
 from hub.core.messages import Block, BlockHeader, decode
 from hub.core.state import Memory, Overlay
+from tests.core import stream
 
 SOURCE = Source(topic="ministry.sms.border_crossing", partition=1, log=b"a" * 16)
 KEY = blocks.InternalKey(key_id="records-2026-11", secret=bytes(32))
@@ -177,6 +178,18 @@ def write(
         entropy=os.urandom,
         rows_max=rows_max,
     )
+
+
+def test_what_a_stage_covers_is_among_the_keys_put_singly() -> None:
+    """There the account looks for it: through the desk of dedupe, too."""
+    overlay = Overlay(Memory())
+    source = Source(topic="hub.records.MOBILITY", partition=0, log=b"i" * 16)
+    block = stream.Lane(stream.World(seed=1), "crossing").block([stream.Row(1)])
+    stream.stage().step(overlay, source, stream.log([block]))
+    covered = {key for key in overlay.pending if key.startswith(coverage.KIND)}
+
+    assert covered
+    assert covered <= overlay.single < overlay.pending.keys()
 
 
 def read(overlay: Overlay, value: bytes, seen: list[tuple[int, int]]) -> None:

@@ -54,13 +54,14 @@ def test_one_whose_first_thread_ended_runs_until_the_last() -> None:
     child.stdout.readline()
     stat = Path(f"/proc/{child.pid}/stat")
     deadline = time.monotonic() + 20
-    while stat.read_text().rpartition(")")[2].split()[0] != "Z":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    try:
+        while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
-    assert is_alive(child.pid)
-
-    child.kill()
+        assert is_alive(child.pid)
+    finally:
+        child.kill()
     while is_alive(child.pid):
         assert time.monotonic() < deadline
         time.sleep(0.01)
