@@ -177,7 +177,7 @@ def test_a_hub_is_watched(
 def test_doctor_is_done_soon(
     hub: Supervisor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Five seconds, waits and all, on a machine of its own; so much work at most."""
+    """Five seconds, waits and all, on a machine of its own: twice its work at most."""
     monkeypatch.setattr(asking, "LOOK_SECONDS", 60.0)  # this one is shared
     monkeypatch.setenv("KERWEN_HOME", str(hub.home.root))
     monkeypatch.setenv("KERWEN_CATALOGUE", str(hub.settings.catalogue))
@@ -186,7 +186,7 @@ def test_doctor_is_done_soon(
     took = time.process_time() - began
     said = json.loads(capsys.readouterr().out)
     assert said["logs"]["whole"] > 40
-    assert took < 4, took
+    assert took < 8, took
 
 
 @pytest.mark.parametrize("stage", ["intake", "dedupe", "aggregate", "release"])

